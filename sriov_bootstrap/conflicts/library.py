@@ -33,6 +33,8 @@ MAX_CHAIN = 16  # scripts that run each other
 def mentions_vfs(text: str) -> bool:
     """Whether it mentions a number of VFs, as any of the programs that set one spell it."""
     folded = text.lower()
+    if "sriov_num" in folded:  # also as the beginning of a glob
+        return True
     return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from sriov_bootstrap.conflicts import tmpfiles
 from sriov_bootstrap.conflicts.library import Library, is_shell, mentions_vfs
 from sriov_bootstrap.conflicts.master import Master, Search
-from sriov_bootstrap.conflicts.survey import Format, Source
+from sriov_bootstrap.conflicts.netdefs import read_netdefs
+from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE
 from sriov_bootstrap.formats.written_texts import OPTION
@@ -23,6 +24,7 @@ SETTING = re.compile(rf"\b{FILE}\b|(?<![$\w]){OPTION}|\bvirtual-function-count\b
 COMMAND = re.compile(  # in a file of settings that has commands, too
     rf"/{FILE}\b|\b(?:max_vfs|num_vfs)=|\b(?:sriov[._-]|sr-iov\.)?total-vfs\b|\bsriov-num-vfs\b|\bvirtual-function-count="
 )
+COUNT_OF_NETPLAN = re.compile(r"\bvirtual-function-count\b")  # where no entry has it
 WRITES = re.compile(
     r"['\"](?:w|a|x|r\+|w\+|wb|ab|wt)['\"]|write|O_WRONLY|O_RDWR|subprocess|system\(|popen|>>?[ ]?['\"$/]|['\"][ ]?>"
     r"|check_call|run\(|\btee\b|\becho\b|spew|exec\(|put_contents|\bputs\b",
@@ -41,6 +43,9 @@ def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
     places = {(master.path, master.line) for master in found}
     hidden = frozenset(source.path for source in search.survey.sources_of(Format.TMPFILES))
     hidden -= {source.path for source in tmpfiles.in_force(search.survey.sources_of(Format.TMPFILES))}
+    netplans = search.survey.sources_of(Format.NETPLAN)
+    hidden |= {source.path for source in netplans} - {source.path for source in without_overridden(netplans)}
+    hidden |= {key.source.path for netdef in read_netdefs(netplans) for key in netdef.counts}
     for source in search.survey.sources:
         if source.path in hidden:
             continue
@@ -64,6 +69,8 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         yield from _lines_with(source.text, SETTING)
     elif source.format is Format.CLOUD_INIT:
         yield from _lines_with(source.text, COMMAND)
+    elif source.format is Format.NETPLAN:
+        yield from _lines_with(source.text, COUNT_OF_NETPLAN)
     elif source.format is Format.INTERFACES:
         lines = ((number, line.split(None, 1)[0]) for number, line in logical_lines(source.text))
         yield from (number for number, word in lines if SETTING.search(word[:MAX_LINE]))

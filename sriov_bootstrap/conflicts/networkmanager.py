@@ -16,8 +16,11 @@ from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_nu
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
+from sriov_bootstrap.core.desired import matches
+from sriov_bootstrap.core.facts import PfFacts
 
 OPEN = "NetworkManager does not load a profile that others than root may read: chmod 600"  # nms-keyfile-utils.c
+MULTIPLE = 3  # of connection.multi-connect: by default, a profile is active once
 MAX_DEVICES = 64
 SUFFIX = ".nmconnection"
 BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
@@ -51,7 +54,7 @@ def read(search: Search) -> Iterator[Master]:
             continue
         profile = parse_profile(source.text)
         if "sriov" in profile.sections:
-            yield _master(source, profile)
+            yield _master(source, profile, search.pfs)
 
 
 def parse_profile(text: str) -> Profile:
@@ -72,7 +75,7 @@ def parse_profile(text: str) -> Profile:
     return profile
 
 
-def _master(source: Source, profile: Profile) -> Master:
+def _master(source: Source, profile: Profile, pfs: tuple[PfFacts, ...]) -> Master:
     text, line = profile.values.get(("sriov", "total-vfs"), ("", 0))
     number = whole_number(text) or 0
     devices, is_exact = _profile_devices(profile)
@@ -85,6 +88,9 @@ def _master(source: Source, profile: Profile) -> Master:
         doubts.append("the profile does not name its device")
     elif not is_exact:
         doubts.append("only NetworkManager can tell whether its [match] section applies")
+    fitting = sum(any(matches(device, pf) for device in devices) for pf in pfs)
+    if fitting > 1 and whole_number(profile.value("connection", "multi-connect")) != MULTIPLE:
+        doubts.append(f"NetworkManager connects the profile to one of the {fitting} NICs that it fits")
     if number > MAX_COUNT:
         doubts.append("no device has that many VFs")
     tables, lost = network_manager_vfs(_vfs(profile))

@@ -7,7 +7,7 @@ from sriov_bootstrap.formats import unit_files
 SYSTEM = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")  # the one that wins first
 BOOT_SCRIPTS = ("/etc/rc.local", "/etc/rc.d/rc.local", "/etc/init.d/boot.local", "/etc/init.d/after.local")
 OTHER_SCRIPTS = (
-    *("/sbin/ifup-local", "/sbin/ifup-pre-local", "/etc/sysconfig/allocate_vfs"),
+    *("/sbin/ifup-local", "/sbin/ifup-pre-local", "/etc/sysconfig/allocate_vfs", "/etc/conf.d/net"),
     *("/etc/infiniband/pre-start-hook.sh", "/etc/infiniband/post-start-hook.sh"),
 )
 HOOKS = (
@@ -33,6 +33,9 @@ HOOKS = (
     "/etc/cron.weekly",
     "/etc/cron.monthly",
     "/etc/local.d",
+    "/etc/runlevels/sysinit",  # of OpenRC, which links what runs
+    "/etc/runlevels/boot",
+    "/etc/runlevels/default",
     "/etc/libvirt/hooks",
     "/etc/libvirt/hooks/qemu.d",
     "/etc/libvirt/hooks/network.d",
@@ -56,6 +59,8 @@ HOOKS = (
 SOURCED = ("/etc/dhcp/",)
 LOGIN_SCRIPTS = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
 LOGIN_FOLDER = "/etc/profile.d"
+SNIPPETS = "/var/lib/vz/snippets"  # Proxmox: a VM may have one as its hook
+SERVICES = ("/etc/service/*/run", "/etc/sv/*/run", "/etc/runit/runsvdir/default/*/run")  # of runit
 # What is in an initramfs: where its scripts come from, each folder with those of one moment, or one purpose.
 INITRAMFS = (
     "/etc/initramfs-tools/scripts",
@@ -69,6 +74,7 @@ CRON = ("/etc/cron.d", "/var/spool/cron", "/var/spool/cron/crontabs")
 OS_NET_CONFIG = (
     "/etc/os-net-config/config.yaml",
     "/etc/os-net-config/config.json",
+    "/etc/os-net-config/tripleo_config.yaml",
     "/etc/os-net-config/sriov_config.yaml",
     "/var/lib/os-net-config/sriov_config.yaml",
 )
@@ -109,7 +115,17 @@ LOADERS = (  # what is generated comes last
     "/boot/efi/loader/entries/*.conf",
     "/efi/loader/entries/*.conf",
     "/boot/firmware/cmdline.txt",
+    "/boot/cmdline.txt",
     "/boot/extlinux/extlinux.conf",
+    *(f"/boot/{folder}/syslinux.cfg" for folder in ("syslinux", "efi/EFI/syslinux")),
+    "/etc/lilo.conf",
+    "/etc/zipl.conf",
+    "/etc/default/kernel-cmdline",
+    "/boot/armbianEnv.txt",
+    "/boot/uEnv.txt",
+    "/usr/lib/bootc/kargs.d/*.toml",
+    *(f"/boot/{folder}/{name}.cfg" for folder in ("grub", "grub2") for name in ("user", "custom")),
+    "/boot/efi/EFI/*/grub.cfg",
     "/boot/grub2/grubenv",
     "/boot/grub/grub.cfg",
     "/boot/grub2/grub.cfg",
@@ -134,12 +150,19 @@ OTHER_FILES = (
         for name in ("user-data", "vendor-data")
     ),
     "/etc/infiniband/openib.conf",
+    "/etc/mlnx_interface.conf",
     "/etc/tuned/bootcmdline",
     "/etc/NetworkManager/NetworkManager.conf",
 )
+MANIFESTS = (".yaml", ".yml", ".json")
 OTHER_FOLDERS = {  # whose files tell a program what to run
     "/etc/containers/systemd": (".container", ".kube"),
-    "/etc/kubernetes/manifests": (".yaml", ".yml", ".json"),
+    "/etc/kubernetes/manifests": MANIFESTS,
+    "/etc/kubernetes/addons": MANIFESTS,
+    "/var/lib/rancher/k3s/server/manifests": MANIFESTS,
+    "/var/lib/rancher/rke2/server/manifests": MANIFESTS,
+    "/var/lib/rancher/rke2/agent/pod-manifests": MANIFESTS,
+    "/var/lib/vdsm/persistence/netconf/devices": (),  # oVirt, at each boot
     "/etc/supervisor/conf.d": (".conf",),
     "/etc/supervisord.d": (".ini", ".conf"),
     "/etc/monit/conf.d": (),

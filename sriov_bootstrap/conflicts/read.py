@@ -36,7 +36,10 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     )
     command_line = " ".join(machine.procfs.kernel_command_line())
     found += (Source(Format.KERNEL, "/proc/cmdline", command_line),)
-    survey = MastersSurvey(found, wanted_units(sources), rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine))
+    linked = wanted_units(sources)
+    survey = MastersSurvey(
+        found, linked, rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine), linked_units=linked
+    )
     pulled = units_pulled(survey)
     for _ in range(places.MAX_STARTED):
         survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys())
@@ -85,6 +88,10 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     tables = [sources.file("/etc/crontab"), *(text for folder in places.CRON for text in sources.folder(folder))]
     yield from (_source(Format.CRON, text) for text in tables if text)
+    services = {path: sources.file(path) for glob in places.SERVICES for path in sources.match(glob)}
+    for text in (*services.values(), *sources.folder(places.SNIPPETS)):
+        if text:
+            yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     yield from _interfaces(sources)
 
 

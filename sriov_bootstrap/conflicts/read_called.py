@@ -14,8 +14,8 @@ from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.tool_files import Look
 from sriov_bootstrap.conflicts.units import Unit, conditions_to_look_at, environment_paths, units_of
 from sriov_bootstrap.edges.text_files import Text, TextFiles
-from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_simple import PATH
+from sriov_bootstrap.formats.shell_unknowns import FILE
 
 SCRIPT_ENDINGS = (".sh", ".bash", *OTHER_ENDINGS)
 MAX_SCRIPTS = 1 << 11

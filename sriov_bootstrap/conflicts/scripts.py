@@ -10,6 +10,7 @@ from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.library import is_shell, mentions_vfs
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of
+from sriov_bootstrap.conflicts.places import SNIPPETS
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
@@ -21,6 +22,9 @@ from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
 INIT_SCRIPT = re.compile(r"/etc/init\.d/(?!.*\.local$)[^/]+")  # is told what to do
+GENERATORS = "/system-generators/"
+GENERATED = (("/run/systemd/generator",), ("/run/systemd/generator.early",), ("/run/systemd/generator.late",))
+START = (("start",),)
 CRON_FOLDER = re.compile(r"/etc/cron\.(daily|weekly|monthly)/")
 RUN_PARTS = re.compile(r"(/etc/network/if-[\w-]+\.d|/etc/cron\.hourly)/(?![\w-]+\Z)", re.ASCII)
 LOGIN = re.compile(r"/etc/(?:profile|bash\.bashrc|bashrc)\b")
@@ -168,7 +172,7 @@ def follow_commands(
 ) -> Reading:
     """What a text of that file does, and the scripts that it runs."""
     library, path = script.search.library, script.source.path
-    arguments = (("start",),) if INIT_SCRIPT.fullmatch(path) else None
+    arguments = GENERATED if GENERATORS in path else START if INIT_SCRIPT.fullmatch(path) else None
     around = ScriptSurroundings(
         path, library.script_files, arguments, context.environment, context.folder, context.feed
     )
@@ -188,6 +192,8 @@ def _doubt_of_place(path: str) -> str:
         return f"cron runs it {later[1]}, not at boot"
     if later := RUN_PARTS.match(path):
         return f"run-parts of Debian only takes names of letters, digits, _ and - in {later[1]}"
+    if path.startswith(SNIPPETS):
+        return "it is run when a VM starts that has it as its hookscript"
     if LOGIN.match(path):
         return "it is run when somebody logs in, not at boot"
     return "it is only run in an initramfs that dracut puts it into" if "/dracut/" in path else ""

@@ -25,6 +25,11 @@ STARTS_UNIT = re.compile(
 STARTERS_WORDS = ("systemctl", "service ", "service\t", "invoke-rc.d")
 UNIT_WORD = re.compile(r"(?<=[ \t\"'])[\w$%{\\][\w@.:$%{}\\-]*")
 STARTS_SERVICE = re.compile(r"\b(?:service|invoke-rc\.d)[ \t]+([\w.-]{1,64})[ \t]+(?:re)?start\b")
+IS_THERE = re.compile(r"^[ \t]*(?:PathExists|PathExistsGlob|DirectoryNotEmpty)[ \t]*=", re.MULTILINE)
+SOON = re.compile(
+    r"^[ \t]*(?:On(?:Boot|Startup|Active)Sec[ \t]*=|OnCalendar[ \t]*=[ \t]*(?:minutely|hourly|(?:\*-\*-\*[ \t]+)?\*:))",
+    re.MULTILINE,
+)
 VARIABLE = re.compile(r"\$\$?\{?\w+\}?|%[a-zA-Z](?:\{\w+\})?|\{\}")
 MAX_LINE = 1 << 12
 
@@ -50,6 +55,23 @@ def started_on_failure(survey: MastersSurvey) -> dict[str, str]:
         for units in ON_FAILURE.findall(source.text)
         for unit in units.split()[:MAX_PULLED]
     }
+
+
+def doubt_of_starter(name: str, survey: MastersSurvey) -> str:
+    """Why a unit may not be started at boot that is started by nothing but its socket, path or timer; "" if it is."""
+    if name in survey.linked_units or survey.pulled_by.get(name) != ():
+        return ""
+    stem = name.rpartition(".")[0]
+    names = {f"{stem}{ending}" for ending in STARTERS} & survey.wanted_units
+    texts = {source.name: source.text for source in survey.sources_of(Format.UNIT) if source.name in names}
+    if len(texts) != 1:
+        return ""
+    ((starter, text),) = texts.items()
+    if starter.endswith(".socket"):
+        return f"it is only started when something connects to {starter}"
+    if starter.endswith(".path"):
+        return "" if IS_THERE.search(text) else f"it is only started when what {starter} watches changes"
+    return "" if SOON.search(text) else f"{starter} starts it at its time, not at boot"
 
 
 def _pulled_by_units(survey: MastersSurvey) -> Iterator[tuple[str, str]]:

@@ -89,6 +89,8 @@ class DeviceLinks(Struct, frozen=True, dict=True):
 class MastersSurvey(Struct, frozen=True):
     """`sources`: the folder that wins first; `wanted_units`: names of units that some target or unit pulls in.
 
+    `linked_units`: those of them that do so by a link, as that of an enabled unit.
+
     `rdma`: name of an RDMA device -> the PCI address of its function. `pulled_by`: unit -> the `file:line` of units
     that start it by a Wants= or its kind. `elsewhere`: what is on this host and never looked at. `initramfs`: what
     makes it again, "" if there is no such command. `conditions`: kind and value of a condition of units -> whether it
@@ -106,6 +108,7 @@ class MastersSurvey(Struct, frozen=True):
     conditions: Mapping[tuple[str, str], bool] = {}
     script_names: frozenset[str] | None = None
     netdev_attributes: Mapping[str, Mapping[str, str]] = {}
+    linked_units: frozenset[str] = frozenset()
 
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""

@@ -7,9 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, key_values
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
 from sriov_bootstrap.conflicts.scripts import RunContext, Script, follow_commands, follow_script, masters_of_writes
-from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS, started_on_failure
+from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS, doubt_of_starter, started_on_failure
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, without_overridden
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
@@ -34,6 +34,7 @@ OTHER_TIMES = {
     "ExecStop": "ExecStop= is only run when the unit stops",
     "ExecStopPost": "ExecStopPost= is only run when the unit stops",
 }
+ENDS_AT_ONCE = "a oneshot unit without RemainAfterExit=yes runs its ExecStop= at once"
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
 YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
@@ -189,7 +190,9 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             keys |= {(write.place.path, write.place.line): "output of the command" for write in printed}
             keys[entry.source.path, entry.line] = entry.key
             writes = [*(write for reading in found for write in reading.writes), *printed]
-            if entry.key in starts:
+            if entry.key in STOPS and entry.key in starts and all(map(_removes, writes)):
+                runs.append(UnitRun(tuple(writes), ENDS_AT_ONCE if started else ""))  # it was meant to last
+            elif entry.key in starts:
                 started += writes
             else:
                 runs.append(UnitRun(tuple(writes), OTHER_TIMES.get(entry.key, "")))
@@ -198,6 +201,10 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     for run in runs:
         for master in masters_of_writes(script, run.writes, unit.sources, keys, remedy, doubt=run.doubt):
             yield replace(master, text=f"{master.text}{run.evidence}")
+
+
+def _removes(write: Write) -> bool:
+    return {count(text.strip()) for text in write.numbers} == {0}
 
 
 def _context(unit: Unit, instance: str, files: Mapping[str, str], script: Script) -> RunContext:
@@ -223,9 +230,10 @@ def _run_of_start(writes: tuple[Write, ...], unit: Unit, instance: str, survey: 
 
 def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:
     name = unit.name.replace("@.", f"@{instance}.")
-    if name in survey.wanted_units or not (failing := started_on_failure(survey).get(name)):
-        return ""
-    return f"it is only started when {failing} fails"
+    if name in survey.wanted_units:
+        return doubt_of_starter(name, survey)
+    failing = started_on_failure(survey).get(name)
+    return f"it is only started when {failing} fails" if failing else ""
 
 
 def _judge_condition(condition: UnitCondition, survey: MastersSurvey) -> bool | None:

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sriov_bootstrap.formats.shell_commands import FILE
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_follower import Place, Write
 from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_interpreter import Interpreter
 from sriov_bootstrap.formats.shell_nodes import Simple
-from sriov_bootstrap.formats.shell_values import TOTAL_OF, UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_state import ShellState, Values
+from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.steps import Steps
 
 __all__ = [
@@ -92,14 +92,23 @@ def follow(
         state.known["0"] = (around.path,)
     state.set_arguments(around.arguments)
     outcome = interpreter.run(text, state, first_line)
+    unclear = tuple(interpreter.unclear)
+    if not interpreter.writes and not unclear:
+        texts = {**around.files.texts, around.path: text}
+        unclear = tuple(place for place in interpreter.vague if _names_file(texts[place.path]))
     return Reading(
         tuple(interpreter.writes),
-        tuple(interpreter.unclear),
+        unclear,
         frozenset(interpreter.followed),
         tuple((place, name) for name, place in interpreter.others.items()),
         outcome.output,
         frozenset(interpreter.not_run),
     )
+
+
+def _names_file(text: str) -> bool:
+    """Whether a line that is no comment does."""
+    return FILE in text and any(FILE in line for line in text.split("\n") if not line.lstrip().startswith("#"))
 
 
 def writes(text: str, *, first_line: int = 1, is_shell: bool = True, steps: Steps | None = None) -> tuple[Write, ...]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.formats.shell_follower import Follower
 from sriov_bootstrap.formats.shell_nodes import Simple
+from sriov_bootstrap.formats.shell_state import REFERENCE, ShellState, Values, limit_values
 from sriov_bootstrap.formats.shell_tokens import plain
-from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values, limit_values
 
 ASSIGNMENT = re.compile(r"(\w+)(?:\[([^\]]*)\])?(\+?)=(.*)", re.DOTALL)
 DECLARATIONS = frozenset({"export", "local", "readonly", "declare", "typeset"})
@@ -23,7 +23,10 @@ def take_assignments(follower: Follower, command: Simple, state: ShellState) -> 
     if is_declaration and words[0] in LOCAL and follower.hidden and "-g" not in words:
         _hide_outer(follower.hidden[-1], words[1:], state)
     while at < len(words) and (is_declaration or ASSIGNMENT.fullmatch(words[at])):
-        _assign_word(follower, words[at], state)
+        if is_declaration and "-n" in words:
+            _assign_reference(follower, words[at], state)
+        else:
+            _assign_word(follower, words[at], state)
         if words[0] == "export":
             follower.exported.add(words[at].partition("=")[0])
         at += 1
@@ -44,6 +47,13 @@ def assigned_for(command: Simple) -> tuple[str, ...]:
     return tuple(found[1] for found in names[:first] if found)
 
 
+def _assign_reference(follower: Follower, word: str, state: ShellState) -> None:
+    name, _, text = word.partition("=")
+    targets = follower.expander.expand(text, state)
+    if len(targets) == 1 and targets[0].isidentifier() and targets[0] != name:
+        state.known[f"{REFERENCE}{name}"] = targets
+
+
 def _assign_word(follower: Follower, word: str, state: ShellState) -> None:
     if not (assigned := ASSIGNMENT.fullmatch(word)):
         return
@@ -52,34 +62,25 @@ def _assign_word(follower: Follower, word: str, state: ShellState) -> None:
     if index is not None:
         keys = follower.expander.expand(index, state)
         if len(keys) == 1:
-            _set_element(state, name, keys[0], values)
+            state.set_element(name, keys[0], values)
         return
     if plus:
         values = limit_values(f"{before}{value}" for before in state.known.get(name, ("",)) for value in values)
     state.known[name] = values
 
 
-def _set_element(state: ShellState, name: str, key: str, values: Values) -> None:
-    value = values[0] if len(values) == 1 else UNKNOWN
-    state.known[f"{name}[{key}]"] = values
-    for whole, part in ((f"{name}[@]", value), (f"!{name}[@]", key)):
-        before = state.known.get(whole, ("",))[0]
-        state.known[whole] = (f"{before}\n{part}" if before else part,)
-
-
 def _assign_array(follower: Follower, name: str, words: list[str], state: ShellState) -> None:
     bare = name.rstrip("+=")
     if not name.endswith("+="):
-        for whole in (f"{bare}[@]", f"!{bare}[@]"):
-            state.known.pop(whole, None)
+        state.clear_array(bare)
     before = state.known.get(f"!{bare}[@]", ("",))[0]
     number = len(before.split("\n")) if before else 0
     for word in words:
         if word.startswith("[") and (assigned := ASSIGNMENT.fullmatch(f"{bare}{word}")):
-            _set_element(state, bare, plain(assigned[2] or ""), follower.expander.expand(assigned[4], state))
+            state.set_element(bare, plain(assigned[2] or ""), follower.expander.expand(assigned[4], state))
             continue
         for part in follower.expander.split([word], state):
-            _set_element(state, bare, str(number), (part,))
+            state.set_element(bare, str(number), (part,))
             number += 1
     state.known[f"{bare}[*]"] = state.known.get(f"{bare}[@]", ("",))
     state.known[bare] = state.known.get(f"{bare}[0]", ("",))

@@ -3,9 +3,10 @@
 import re
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
-from sriov_bootstrap.formats.shell_values import MAX_TEXT, MAX_VALUES, TOTAL_OF, UNKNOWN, Values
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, Values
+from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN, UNKNOWN_TARGET, unknown_from
+from sriov_bootstrap.formats.shell_values import MAX_TEXT
 
-FILE = "sriov_numvfs"
 TOTAL = "/sriov_totalvfs"
 OTHERS_FILES = ("/mlx5_num_vfs", "/mlx4_num_vfs")  # of old drivers of Mellanox's own
 TARGET = re.compile(rf"(?:^|[/\s=]){FILE}$")
@@ -14,7 +15,6 @@ SETTING = re.compile(
 )
 INNER_SCRIPT = re.compile(rf"(?:>|tee\s|of=)[^;|&]*{FILE}")
 DEVICE_FOLDER = re.compile(r"(/sys/\S+/(?:device|[\da-fA-F]{4,5}:[\da-fA-F]{2}:[\da-fA-F]{2}\.[0-7]))/*")
-UNKNOWN_TARGET = f"{UNKNOWN}/{FILE}"  # what comes out of a list of such files
 ECHO_OPTION = re.compile(r"-[neE]+")
 CONVERSION = re.compile(r"%(?:%|[sbdiu])")
 MAX_SEQUENCE = MAX_VALUES
@@ -37,6 +37,9 @@ SYSFS_LINK = re.compile(
     r"/sys/.*/(?:device|driver|module|subsystem|physfn|virtfn\d+)/?\Z"
 )  # has another name where it leads
 LEAD_AWAY = ("/driver", "/module", "/subsystem")  # out of the device's own folder
+CHANGING_LINES = frozenset(
+    {"sed", "awk", "gawk", "mawk", "head", "tail", "tr", "cut", "grep", "egrep", "shuf", "tac", "sort", "uniq"}
+)
 COPIES = frozenset({"cp", "install", "mv", "rsync", "ln"})
 IDLE = HARMLESS - READERS | {"cat", "", "tee", "dd", "exec", "usleep"}
 FIND_RUNS = frozenset({"-exec", "-execdir", "-ok"})
@@ -44,7 +47,7 @@ FIND_ACTIONS = FIND_RUNS | {"-delete", "-fprint"}
 
 
 def is_target(path: str) -> bool:
-    """Whether it is the path of a sriov_numvfs."""
+    """Whether it is the path of a sriov_numvfs, without a glob in its last part."""
     return path.endswith(FILE) and TARGET.search(path[-len(FILE) - 1 :]) is not None
 
 
@@ -83,7 +86,8 @@ def output_of(name: str, words: list[Values], feed: Values, folder: str) -> Valu
         return _find_output([values[0] for values in words])
     if name == "cat" and len(words) == 1 and all(map(is_total, words[0])):
         return tuple(f"{TOTAL_OF}{path if path.startswith('/') else f'{folder}/{path}'}" for path in words[0])
-    return _product(name, words)
+    made = _product(name, words)
+    return (unknown_from(feed),) if made == (UNKNOWN,) and name in CHANGING_LINES else made
 
 
 def _find_output(words: list[str]) -> Values:
@@ -166,7 +170,13 @@ def _printf(form: str, words: list[str]) -> str:
         number = kernel_number(word) if found[0][1] in "diu" else None
         return word if found[0][1] in "sb" else UNKNOWN if number is None else str(number)
 
-    text = CONVERSION.sub(_converted, _unescape(form))
+    form, text = _unescape(form), ""
+    takes = sum(found[0] != "%%" for found in CONVERSION.finditer(form))
+    turns = max(1, -(-len(words) // takes)) if takes else 1  # again as long as there are words
+    if turns * len(form) > MAX_TEXT:
+        return UNKNOWN
+    for _ in range(turns):
+        text += CONVERSION.sub(_converted, form)
     return UNKNOWN if next(rest, None) is not None or re.search(r"%[^%\s]", text) else text
 
 

@@ -9,7 +9,9 @@ from msgspec import Struct
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_files import ScriptFiles
-from sriov_bootstrap.formats.shell_values import MAX_PATTERN, UNKNOWN, UNSET, Expander, ShellState, Values
+from sriov_bootstrap.formats.shell_state import ShellState, Values
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN, UNSET
+from sriov_bootstrap.formats.shell_values import MAX_PATTERN, Expander
 
 TESTS = frozenset({"[", "[[", "test"})
 QUESTIONS = frozenset(

@@ -6,7 +6,8 @@ Any other use gives None: then the output is not known.
 import re
 from collections.abc import Callable, Iterable
 
-from sriov_bootstrap.formats.shell_values import UNKNOWN, Values
+from sriov_bootstrap.formats.shell_state import Values
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 
 NAMES = frozenset({"cat", "cut", "grep", "egrep", "fgrep", "head", "tail", "awk", "gawk", "mawk", "tr"})
 PLAIN = re.compile(r"""(\^?)([\w =:./#"'-]{0,200})(\$?)""")  # a pattern without repetitions and choices
@@ -53,6 +54,11 @@ def _lines(paths: Iterable[str], feed: Values, read: ReadFile) -> list[str] | No
     return [line for text in texts if text for line in text.splitlines()]
 
 
+def _is_several(line: str) -> bool:
+    """Whether it is a glob of the kernel's files, which stands for as many lines as there are."""
+    return line.startswith("/sys/") and "*" in line
+
+
 def _ends(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
     text = " ".join(words[:2])
     number, rest = 10, words
@@ -61,7 +67,7 @@ def _ends(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str
     elif found := FIRST_LINES.fullmatch(text.replace("-n ", "-n", 1)):
         number, rest = int(found[1]), words[2:]
     lines = None if any(word.startswith("-") for word in rest) else _lines(rest, feed, read)
-    if lines is None:
+    if lines is None or any(map(_is_several, lines)):
         return None
     return lines[:number] if name == "head" else lines[max(len(lines) - number, 0) :]
 
@@ -110,6 +116,8 @@ def _awk(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
     found = PRINT.fullmatch(rest[0]) if rest else None
     lines = _lines(rest[1:], feed, read) if found else None
     if not found or lines is None or (separator is not None and len(separator) != 1):
+        return None
+    if found[1] and any(map(_is_several, lines)):
         return None
     chosen = lines[:1] if found[1] else lines
     return [_field(line, line.split(separator), int(found[2] or 0)) for line in chosen]

@@ -9,7 +9,9 @@ from msgspec import Struct
 from sriov_bootstrap.formats.shell_conditions import ASSUMED, TestVerdict
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_nodes import CommandList
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, Expander, ShellState, Values, limit_values
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values, limit_values
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
+from sriov_bootstrap.formats.shell_values import Expander
 from sriov_bootstrap.formats.steps import Steps
 
 MAX_OUTPUT = 1 << 14  # of commands one after the other, which may be a loop's
@@ -76,6 +78,7 @@ class Follower(ABC):
         self.expander = Expander(steps, self._substitute, files)
         self.writes: list[Write] = []
         self.unclear: dict[Place, None] = {}
+        self.vague: dict[Place, None] = {}  # writes of what may be a number, to nobody knows what
         self.others: dict[str, Place] = {}  # commands that do something else
         self.followed: set[str] = set()
         self.not_run: set[str] = set()

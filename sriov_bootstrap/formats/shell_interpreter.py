@@ -31,8 +31,10 @@ from sriov_bootstrap.formats.shell_nodes import (
     assigned_names,
     reads_lines,
 )
+from sriov_bootstrap.formats.shell_options import option_turns
 from sriov_bootstrap.formats.shell_redirections import feed_of, write_output
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 
 COST = 16  # of a command, in characters
 
@@ -225,11 +227,14 @@ class Interpreter(Follower):
             found = [value for values in self.expander.fields("$@", state) for value in values]
         else:
             found = with_files(self, self.expander.split(words, state), state)
+        return self._for_each([{name: (value,)} if name else {} for value in found], command.body, state)
+
+    def _for_each(self, turns: list[dict[str, Values]], body: CommandList, state: ShellState) -> CommandOutcome:
+        """Once for each of what variables may be."""
         outcomes: list[CommandOutcome] = []
-        for value in found:
-            if name:
-                state.known[name] = (value,)
-            if not self._iterate(command.body, state, outcomes):
+        for turn in turns:
+            state.known |= turn
+            if not self._iterate(body, state, outcomes):
                 break
         return CommandOutcome(output=output_of_all(outcomes))
 
@@ -244,6 +249,9 @@ class Interpreter(Follower):
 
     def _while(self, command: While, state: ShellState) -> CommandOutcome:
         outcomes: list[CommandOutcome] = []
+        turns = option_turns(self, command.condition, state)
+        if turns is not None:
+            return self._for_each(turns, command.body, state)
         if reads_lines(command.condition):
             lines = self.feed[0].splitlines() if len(self.feed) == 1 and UNKNOWN not in self.feed[0] else []
             if len(lines) > MAX_VALUES:

@@ -4,7 +4,8 @@ import re
 
 from sriov_bootstrap.formats.shell_follower import Follower
 from sriov_bootstrap.formats.shell_redirections import absolute_path
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, UNKNOWN, ShellState
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 
 MAX_LOOP = 2 * MAX_VALUES  # turns
 CHANGE = re.compile(r"\s*(\w+)\s*(=|\+=|-=|\+\+|--)(?!=)(.*)")

@@ -1,11 +1,17 @@
 """Where the input of a command of shell comes from, and where its output goes."""
 
+import re
+from fnmatch import fnmatchcase
+
+from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_commands import OTHERS_FILES, is_target, is_total
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
 from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
-from sriov_bootstrap.formats.shell_values import MAX_VALUES, TOTAL_OF, UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values
+from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.written_texts import is_used_later, sets_vfs
 
+GLOB = re.compile(r"sriov_n[\w*?\[\]]{1,32}")
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
@@ -66,15 +72,22 @@ def write_output(
 
 
 def write_numbers(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:
-    absolute = [absolute_path(target, state) for target in targets]
+    absolute = [_without_glob(absolute_path(target, state)) for target in targets]
     if any(path.endswith(OTHERS_FILES) for path in absolute) or _sets_later(follower, absolute, numbers):
         follower.unclear[follower.place(line)] = None
     paths = tuple(dict.fromkeys(path for path in absolute if is_target(path)))
+    place = follower.place(line)
+    if not paths and any(map(_may_be_number, numbers)):
+        follower.vague |= dict.fromkeys(place for path in absolute if path.rpartition("/")[2] == UNKNOWN)
     if paths:
-        place = follower.place(line)
         follower.steps.is_cut |= len(paths) > MAX_VALUES
         paths = paths[:MAX_VALUES]
         follower.writes.append(Write(place, paths, numbers, state.is_doubtful, not follower.is_in_block))
+
+
+def _may_be_number(text: str) -> bool:
+    """Whether it may be a number that is written; not what was read from such a file."""
+    return kernel_number(text.strip()) is not None or (UNKNOWN in text and FILE not in text)
 
 
 def _sets_later(follower: Follower, paths: list[str], texts: Values) -> bool:
@@ -82,6 +95,12 @@ def _sets_later(follower: Follower, paths: list[str], texts: Values) -> bool:
     follower.steps.take(sum(map(len, texts)))
     setting = [text for text in texts if sets_vfs(text)]
     return any(is_used_later(path, text) for text in setting for path in paths[:MAX_VALUES])
+
+
+def _without_glob(path: str) -> str:
+    """With its name in place of a glob that fits the file, such as sriov_num*."""
+    name = path[path.rfind("/") + 1 :]
+    return f"{path.removesuffix(name)}{FILE}" if GLOB.fullmatch(name) and fnmatchcase(FILE, name) else path
 
 
 def absolute_path(path: str, state: ShellState) -> str:

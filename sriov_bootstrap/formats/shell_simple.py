@@ -5,15 +5,7 @@ import re
 
 from sriov_bootstrap.formats.shell_assignments import ASSIGNMENT, assigned_for, take_assignments
 from sriov_bootstrap.formats.shell_builtins import run_builtin, set_trap
-from sriov_bootstrap.formats.shell_commands import (
-    COPIES,
-    FILE,
-    IDLE,
-    UNKNOWN_TARGET,
-    is_target,
-    may_set,
-    output_of,
-)
+from sriov_bootstrap.formats.shell_commands import COPIES, IDLE, is_target, may_set, output_of
 from sriov_bootstrap.formats.shell_conditions import (
     ASSUMED,
     FAILURE,
@@ -34,7 +26,8 @@ from sriov_bootstrap.formats.shell_redirections import (
     write_numbers,
     write_output,
 )
-from sriov_bootstrap.formats.shell_values import UNKNOWN, ShellState, Values
+from sriov_bootstrap.formats.shell_state import ShellState, Values
+from sriov_bootstrap.formats.shell_unknowns import FILE, UNKNOWN, UNKNOWN_TARGET
 from sriov_bootstrap.formats.written_texts import sets_vfs
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
@@ -185,6 +178,8 @@ def _run_inner(
         return _run_feed(follower, name, arguments, command, state)
     inner = state.copy()
     inner.set_arguments(arguments[at + 3 :])
+    if len(arguments) > at + 2:
+        inner.known["0"] = arguments[at + 2]
     listed = any(is_target(value) for values in arguments[:at] for value in values) or any(
         FILE in value for value in follower.feed
     )

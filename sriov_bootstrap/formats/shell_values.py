@@ -5,19 +5,17 @@ Values are bounded while they are built, and `Steps` counts what is read and bui
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Iterator
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_arithmetic import evaluate
 from sriov_bootstrap.formats.shell_files import ScriptFiles
+from sriov_bootstrap.formats.shell_parameters import change_values
+from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values, limit_values
 from sriov_bootstrap.formats.shell_tokens import end_of_bracket, plain
+from sriov_bootstrap.formats.shell_unknowns import UNKNOWN, UNSET, unknown_from
 from sriov_bootstrap.formats.steps import Steps
 
-UNKNOWN = "\0"  # what only the shell would know
-TOTAL_OF = f"{UNKNOWN}total:"  # before the path of a sriov_totalvfs: what is in it
-UNSET = "\ue002"  # a variable that may have no value
-MAX_VALUES = 64
 MAX_TEXT = 1 << 12  # of a value: PATH_MAX
 MAX_PATTERN = 1 << 8
 MAX_DEPTH = 6
@@ -27,85 +25,6 @@ PARAMETER = re.compile(r"([!#]?)(\w+|[@*#?])(\[[^\]]*\])?(.*)", re.DOTALL)
 BRACES = re.compile(r"(?<!\$)\{([^{}]*)\}")
 RANGE = re.compile(r"(\d{1,4})\.\.(\d{1,4})")
 EVERY = re.compile(r"\$(?:[@*]|\{[@*]\}|\{!?\w+\[[@*]\]\})")
-
-Values = tuple[str, ...]
-NOT_SET: Values = (UNSET,)
-
-
-class ShellState:
-    """What is known at one place: variables and arguments, the folder, whether it is certain that it is reached.
-
-    `known`: name -> what it may be; arguments have the names `1`, `2`, and `@` for all of them, with their names in
-    between where they are known. `ended`: "loop", "return" or "exit" after such a command.
-    """
-
-    __slots__ = ("ended", "folder", "is_doubtful", "known")
-
-    def __init__(self, known: dict[str, Values] | None = None, folder: str = "") -> None:
-        self.known = known or {}
-        self.folder = folder
-        self.is_doubtful = False
-        self.ended = ""
-
-    def copy(self) -> "ShellState":
-        """What is changed there is not changed here."""
-        made = ShellState(dict(self.known), self.folder)
-        made.is_doubtful, made.ended = self.is_doubtful, self.ended
-        return made
-
-    def become(self, *others: "ShellState") -> None:
-        """After a branch: whatever may hold after any of these."""
-        alive = [other for other in others if not other.ended] or list(others)
-        first = alive[0]
-        self.known = _known_after([other.known for other in alive])
-        self.folder = first.folder if all(other.folder == first.folder for other in alive) else UNKNOWN
-        self.ended = first.ended
-        self.is_doubtful = first.is_doubtful
-
-    def restore(self, before: Mapping[str, Values | None]) -> None:
-        """Variables as they were; None: not set."""
-        for name, values in before.items():
-            if values is None:
-                self.known.pop(name, None)
-            else:
-                self.known[name] = values
-
-    def set_arguments(self, arguments: Iterable[Values] | None) -> None:
-        """`$1` and so on; None: not known."""
-        for name in [name for name in self.known if name.isdigit() or name in {"@", "#"}]:
-            if name != "0":
-                del self.known[name]
-        if arguments is not None:
-            given = tuple(itertools.islice(arguments, MAX_VALUES))
-            self.known |= {str(number): values for number, values in enumerate(given, 1)}
-            self.known["#"] = (str(len(given)),)
-
-    @property
-    def arguments(self) -> list[Values] | None:
-        """None: not known."""
-        if "#" not in self.known:
-            return None
-        return [self.known.get(str(number), ("",)) for number in range(1, int(self.known["#"][0]) + 1)]
-
-
-def _known_after(branches: list[dict[str, Values]]) -> dict[str, Values]:
-    """What variables may be after any of the branches; most have one value in all of them."""
-    if len(branches) == 1:
-        return dict(branches[0])
-    merged: dict[str, Values] = {}
-    for name in dict.fromkeys(name for known in branches for name in known):
-        values = branches[0].get(name, NOT_SET)
-        is_same = all(known.get(name, NOT_SET) == values for known in branches)
-        merged[name] = (
-            values if is_same else limit_values(value for known in branches for value in known.get(name, NOT_SET))
-        )
-    return merged
-
-
-def limit_values(values: Iterable[str]) -> Values:
-    """Each once, and no more than a few; what is left out is unknown."""
-    kept = tuple(itertools.islice(dict.fromkeys(values), MAX_VALUES + 1))
-    return kept if len(kept) <= MAX_VALUES else (*kept[: MAX_VALUES - 1], UNKNOWN)
 
 
 class Expander:
@@ -134,7 +53,7 @@ class Expander:
             if name in {"@", "*"}:
                 arguments = state.arguments
                 return [(UNKNOWN,)] if arguments is None else arguments
-            elements = state.known.get(name, (UNKNOWN,))
+            elements = state.known.get(state.resolve_name(name), (UNKNOWN,))
             return [(part,) for value in elements for part in value.split("\n")]
         return [self.expand(word, state)]
 
@@ -200,7 +119,7 @@ class Expander:
             known = None if given is None else [values[0] if len(values) == 1 else UNKNOWN for values in given]
             return (UNKNOWN,) if known is None else (" ".join(known),)
         default = "" if name.isdigit() and "#" in state.known else UNSET
-        values = state.known.get(name, (default,))
+        values = state.known.get(state.resolve_name(name), (default,))
         return tuple(dict.fromkeys(UNKNOWN if value == UNSET else value for value in values))
 
     def arithmetic(self, text: str, state: ShellState) -> Values:
@@ -224,10 +143,11 @@ class Expander:
             return (UNKNOWN,)
         sign, name, index, rest = found.groups()
         if index:
-            keys = self.expand(index[1:-1], state) if index[1:-1] not in {"@", "*"} else ("@",)
-            name = f"{name}[{keys[0]}]" if len(keys) == 1 else UNKNOWN
+            name, whole = self._element(name, index[1:-1], state), f"{name}[@]"
+            if not name:
+                return (unknown_from(self._values(whole, state)),)
         if sign == "#":
-            return (UNKNOWN,) if index or rest else self._lengths(name, state)
+            return (UNKNOWN,) if rest else self._lengths(name, state)
         if sign == "!":
             targets = state.known.get(f"!{name}") or tuple(
                 value for target in self._values(name, state) for value in self._values(target, state)
@@ -235,7 +155,26 @@ class Expander:
             return targets if not rest else (UNKNOWN,)
         return self._value_with_change(name, rest, state, depth) if rest else self._values(name, state)
 
+    def _element(self, name: str, index: str, state: ShellState) -> str:
+        """How an element of an array is known; "" if it is not known which it is."""
+        if index in {"@", "*"}:
+            return f"{name}[@]"
+        keys = self.expand(index, state)
+        if len(keys) == 1 and f"{name}[{keys[0]}]" in state.known:
+            return f"{name}[{keys[0]}]"
+        if len(keys) != 1 or UNKNOWN in keys[0]:
+            return ""
+        number = evaluate(keys[0], lambda variable: self._number(variable, state))
+        known = state.known.get(f"!{name}[@]", ("",))[0].split("\n")
+        if number is None:
+            return f"{name}[{keys[0]}]"
+        return f"{name}[{known[number] if -len(known) <= number < 0 else number}]"
+
     def _lengths(self, name: str, state: ShellState) -> Values:
+        """Of texts the characters, of a whole array the elements."""
+        if name.endswith("[@]"):
+            keys = state.known.get(f"!{state.resolve_name(name)}", (UNKNOWN,))[0]
+            return (UNKNOWN if UNKNOWN in keys else str(keys.count("\n") + 1),)
         return tuple(UNKNOWN if UNKNOWN in value else str(len(value)) for value in self._values(name, state))
 
     def _value_with_change(self, name: str, rest: str, state: ShellState, depth: int) -> Values:
@@ -255,12 +194,8 @@ class Expander:
                 state.known[name] = tuple(map(plain, values))
             return values
         values = self._values(name, state)
-        word = rest[2:] if rest[:2] in {"%%", "##"} else rest[1:]
-        patterns = tuple(map(plain, self.texts(word, state, depth + 1)))
-        if len(patterns) != 1 or rest[0] not in "%#":
-            return (UNKNOWN,)
         return limit_values(
-            _without(value, rest[0], patterns[0], is_longest=rest[:2] in {"%%", "##"}) for value in values
+            change_values(values, rest, lambda text: tuple(map(plain, self.texts(text, state, depth + 1))))
         )
 
     def _braces(self, word: str, depth: int = 0) -> Iterator[str]:
@@ -282,17 +217,3 @@ class Expander:
         middle = map(str, range(int(numbers[1]), int(numbers[2]) + 1)) if numbers else iter(found[1].split(","))
         for part in middle:
             yield from self._braces(f"{word[: found.start()]}{part}{word[found.end() :]}", depth + 1)
-
-
-def _without(value: str, sign: str, pattern: str, *, is_longest: bool) -> str:
-    """Without the part at its end (%) or its beginning (#) that fits the pattern."""
-    if len(value) > MAX_PATTERN or len(pattern) > MAX_PATTERN:
-        return UNKNOWN
-    if UNKNOWN in value and sign == "%" and pattern.rpartition("*")[0]:
-        return UNKNOWN
-    lengths = range(len(value) + 1)
-    for length in reversed(lengths) if is_longest else lengths:
-        part = value[len(value) - length :] if sign == "%" else value[:length]
-        if fnmatchcase(part, pattern):
-            return value[: len(value) - length] if sign == "%" else value[length:]
-    return UNKNOWN if UNKNOWN in value else value

@@ -64,11 +64,16 @@ def test_a_file_that_is_none_or_too_large_is_not_known(tree: HostTree, capsys: p
     assert [finding["code"] for finding in found] == ["SB-W351"] * len(found) != []
 
 
-def test_getopts_is_a_doubt(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("options", "rules", "code"), [("-n 8", {PF: 8}, "SB-E301"), ("", {PF: 4}, "SB-E301"), ("$OPTIONS", {}, "SB-W351")]
+)
+def test_getopts_takes_the_options_that_are_known(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], options: str, rules: dict[str, int | str], code: str
+) -> None:
     script = f"{SH}N=4\nwhile getopts n: o; do case $o in n) N=$OPTARG;; esac; done\necho $N > {FILE}\n"
-    write_files(tree, {**service("ExecStart=/opt/vfs.sh -n 8"), "opt/vfs.sh": script})
-    assert migrated(tree, capsys) == {}
-    assert [finding["code"] for finding in diagnosed(tree, capsys)] == ["SB-W351"]
+    write_files(tree, {**service(f"ExecStart=/bin/sh -c '/opt/vfs.sh {options}'"), "opt/vfs.sh": script})
+    assert migrated(tree, capsys) == rules
+    assert [finding["code"] for finding in diagnosed(tree, capsys)] == [code]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ from fakes_host import HostTree
 
 ONESHOT = f"[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo 8 > {FILE}'\n"
 PROFILE = "[connection]\nid=pf0\ntype=ethernet\ninterface-name=ens1f0\n[sriov]\ntotal-vfs=8\n"
+BY_TIMER = {"etc/systemd/system/vf.service": ONESHOT, "@vf.timer": "", "etc/systemd/system/vf.timer": "[Timer]\n"}
+BY_PATH = {"etc/systemd/system/vf.service": ONESHOT, "@vf.path": "", "etc/systemd/system/vf.path": "[Path]\n"}
+MATCH = "[match]\ninterface-name=ens1f*\n"
 PROFILES = "etc/NetworkManager/system-connections"
 
 
@@ -29,6 +32,28 @@ def tree(tree: HostTree) -> HostTree:
             {PF: 4},
         ),
         ({"etc/cron.d/v": f"@reboot root cat > {FILE}%8\n"}, {PF: 8}),
+        ({"etc/service/vf/run": ECHO}, {PF: 8}),
+        ({"etc/runlevels/default/vf": f"#!/sbin/openrc-run\nstart() {{\n\techo 8 > {FILE}\n}}\n"}, {}),
+        (
+            {
+                "etc/os-net-config/tripleo_config.yaml": "network_config:\n- type: sriov_pf\n  name: ens1f0\n"
+                "  numvfs: 8\n"
+            },
+            {PF: 8},
+        ),
+        (
+            {
+                "etc/systemd/system/vf.socket": "[Socket]\nListenStream=9\n",
+                "@vf.socket": "",
+                "@vf.service": "",
+                "etc/systemd/system/vf.service": ONESHOT,
+            },
+            {PF: 8},
+        ),
+        ({**BY_TIMER, "etc/systemd/system/vf.timer": "[Timer]\nOnBootSec=9\n"}, {PF: 8}),
+        ({**BY_TIMER, "etc/systemd/system/vf.timer": "[Timer]\nOnCalendar=*-*-* *:0/5\n"}, {PF: 8}),
+        ({**BY_PATH, "etc/systemd/system/vf.path": "[Path]\nPathExists=/etc/x\n"}, {PF: 8}),
+        ({**BY_PATH, **BY_TIMER}, {PF: 8}),
         ({"etc/cron.d/v": f"@reboot root tee {FILE} >/dev/null%8%\n"}, {PF: 8}),
         ({"etc/cron.d/v": f"@reboot root date +\\%F > /run/x; echo 8 > {FILE}\n"}, {PF: 8}),
         ({"-etc/dhcp/dhclient-exit-hooks.d/vf": f"echo 8 > {FILE}\n"}, {PF: 8}),
@@ -88,6 +113,27 @@ def test_a_unit_that_is_made_from_an_init_script_is_not_said_twice(
                 "etc/systemd/system/vfs.service": ONESHOT,
             },
             "it is only started when main.service fails",
+        ),
+        ({"var/lib/vz/snippets/vf.sh": ECHO}, "it is run when a VM starts that has it as its hookscript"),
+        (
+            {
+                "etc/systemd/system/vf.socket": "[Socket]\nListenStream=9\n",
+                "@vf.socket": "",
+                "etc/systemd/system/vf.service": ONESHOT,
+            },
+            "it is only started when something connects to vf.socket",
+        ),
+        (
+            {**BY_TIMER, "etc/systemd/system/vf.timer": "[Timer]\nOnCalendar=daily\n"},
+            "vf.timer starts it at its time, not at boot",
+        ),
+        (
+            {**BY_PATH, "etc/systemd/system/vf.path": "[Path]\nPathChanged=/etc/x\n"},
+            "it is only started when what vf.path watches changes",
+        ),
+        (
+            {f"{PROFILES}/pf0.nmconnection": PROFILE.replace("interface-name=ens1f0", "multi-connect=1") + MATCH},
+            "NetworkManager connects the profile to one of the 2 NICs that it fits",
         ),
         (
             service(f"Type=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStop=/bin/sh -c 'echo 8 > {FILE}'"),
@@ -152,10 +198,10 @@ def test_what_is_named_at_least(tree: HostTree, capsys: pytest.CaptureFixture[st
     assert [found["place"] for found in diagnosed(tree, capsys)] == [place]
 
 
-def test_the_stop_of_a_service_that_ends_at_once_takes_its_vfs(
-    tree: HostTree, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_stop_of_a_service_that_ends_at_once_is_named(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     lines = f"Type=oneshot\nExecStart=/bin/sh -c 'echo 8 > {OTHER}'\nExecStop=/bin/sh -c 'echo 0 > {OTHER}'"
     write_files(tree, service(lines) | rc_local("true"))
-    assert migrated(tree, capsys) == {PF2: 0}
-    assert [found["code"] for found in diagnosed(tree, capsys)] == ["SB-E302", "SB-E302"]
+    assert migrated(tree, capsys) == {PF2: 8}  # what was meant
+    found = diagnosed(tree, capsys)
+    assert [finding["code"] for finding in found] == ["SB-E302", "SB-W352"]
+    assert "(a oneshot unit without RemainAfterExit=yes runs its ExecStop= at once)" in found[1]["problem"]

@@ -12,6 +12,7 @@ from sriov_bootstrap.cli import main
 
 FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
 SH = "#!/bin/sh\n"
+COUNT = "virtual-function-count"
 PYTHON = "#!/usr/bin/env python3\n"
 UNIT = "[Service]\nType=oneshot\n{}\n"
 Files = dict[str, str]
@@ -193,6 +194,26 @@ SPLIT = (
         ),
         pytest.param(
             rc_local(f"(crontab -l; echo '@reboot echo 8 > {FILE}') | crontab -"), "/etc/rc.local:2", id="added to cron"
+        ),
+        pytest.param(
+            {"etc/netplan/a.yaml": f"network: {{}}\n---\nnetwork:\n  ethernets:\n    a: {{{COUNT}: 8}}\n"},
+            "/etc/netplan/a.yaml:5",
+            id="a second document, which netplan does not read",
+        ),
+        pytest.param(
+            {"var/lib/rancher/k3s/server/manifests/vf.yaml": "kind: SriovNetworkNodePolicy\nspec: {numVfs: 8}\n"},
+            "/var/lib/rancher/k3s/server/manifests/vf.yaml:2",
+            id="a manifest that k3s applies",
+        ),
+        pytest.param(
+            {f"var/lib/vdsm/persistence/netconf/devices/{PF}": '{"sriov": {"numvfs": 8}}\n'},
+            f"/var/lib/vdsm/persistence/netconf/devices/{PF}:1",
+            id="what oVirt has stored",
+        ),
+        pytest.param(
+            {"etc/systemd/system-generators/vf": f"{SH}cat > $1/vf.service <<X\n[Service]\nExecStart=tee {FILE}\nX\n"},
+            "/etc/systemd/system-generators/vf:2",
+            id="a generator of units",
         ),
         pytest.param(
             rc_local(f"{{ cat /etc/x; echo 'echo 8 > {FILE}'; }} > /usr/local/sbin/later"),

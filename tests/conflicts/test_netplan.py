@@ -62,9 +62,10 @@ def test_a_number(value: str, number: int | None, doubt: str) -> None:
 def test_a_merge_is_refused_with_all_files(text: str) -> None:
     found = find(text, "network: {ethernets: {ens1f1: {virtual-function-count: 4}}}")
     assert found
-    assert {master.doubt for master in found} == {
+    assert {master.doubt for master in found if not master.is_mention} == {
         "netplan takes no merge (<<): it refuses /etc/netplan/0.yaml, and with it all of its files"
     }
+    assert {master.path for master in found} == {f"/etc/netplan/{number}.yaml" for number in range(2)}
 
 
 A4 = "a: {virtual-function-count: 4}"

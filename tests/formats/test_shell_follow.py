@@ -68,6 +68,61 @@ def told(text: str, around: ScriptSurroundings | None = None) -> list[tuple[str,
         ),
         (f"V[$1]=8; echo ${{#V[@]}} > {A}; echo ${{V[$1]}} > {A}", [(A, "?", ""), (A, "8", "")]),
         (f"readonly -a N=8; typeset -x P=ens1f1; echo $N > /sys/class/net/$P{NUMVFS}", [(B, "8", "")]),
+        (
+            f"P=/sys/class/net/IF{NUMVFS}; echo 8 > ${{P/IF/ens1f0}}; echo 4 > ${{P//IF/ens1f1}}",
+            [(A, "8", ""), (B, "4", "")],
+        ),
+        (
+            f"P=ENS1F0; echo 8 > {NET}/${{P,,}}{NUMVFS}; P=xens1f1; echo 4 > {NET}/${{P:1}}{NUMVFS}",
+            [(A, "8", ""), (B, "4", "")],
+        ),
+        (f"P={A}; echo 8 > ${{P/[x]/y}}; echo 4 > ${{P@Q}}", [(LISTED, "8", ""), (LISTED, "4", "")]),
+        (f"P=IF; echo 8 > {NET}/${{P/#IF/ens1f0}}{NUMVFS}; P=x$1; echo 4 > ${{P/x/y}}", [(A, "8", "")]),
+        (
+            f"P=enx; N=xx8; echo ${{N:2:1}} > {NET}/${{P/%x/s1f0}}{NUMVFS}; N=8xx; echo ${{N: 0:-2}} > {B}",
+            [(A, "8", ""), (B, "8", "")],
+        ),
+        (
+            f"N=x8; echo ${{N: -1}} > {A}; N=8; echo ${{N/#9/4}} > {B}; echo ${{N/%9/4}} > {B}",
+            [(A, "8", ""), (B, "8", ""), (B, "8", "")],
+        ),
+        (f"N=8; echo ${{N//}} > {A}; printf %s{'x' * 80} {'8 ' * 60}> {B}", [(A, "?", ""), (B, "?", "")]),
+        (f"P=$(sed s/x/y/ <<< {A}); echo 8 > $P; P=$(echo {A} | rev); echo 8 > $P", [(LISTED, "8", "")]),
+        ("P=$(find /sys -name sriov_numvfs | sort | tail -1); echo 8 > $P", [(LISTED, "8", "")]),
+        (f"P=$(ls {NET}/*{NUMVFS} | head -1); echo 8 > $P", [(LISTED, "8", "")]),
+        (f"P=$(ls {NET}/*{NUMVFS} | awk 'NR==1{{print $1}}'); echo 8 > $P", [(LISTED, "8", "")]),
+        (f"printf -v P {NET}/%s{NUMVFS} ens1f0; echo 8 > $P", [(A, "8", "")]),
+        (f"echo 8 > {NET}/ens1f0/device/sriov_num*; echo 8 > {NET}/ens1f0/device/sriov_nut*", [(A, "8", "")]),
+        (
+            f"A=(/x {A}); echo 8 > ${{A[-1]}}; i=1; echo 4 > ${{A[i]}}; echo 2 > ${{A[$y]}}",
+            [(A, "8", ""), (A, "4", ""), (LISTED, "2", "")],
+        ),
+        (
+            f"A=(ens1f0 ens1f1); for ((i=0; i<${{#A[@]}}; i++)); do echo 8 > {NET}/${{A[$i]}}{NUMVFS}; done",
+            [(A, "8", ""), (B, "8", "")],
+        ),
+        (
+            f"f() {{ local -n v=$1; echo 4 > {NET}/${{v[0]}}{NUMVFS}; }}; W=(ens1f1); f W",
+            [(B, "4", "")],
+        ),
+        (
+            f"P={A}; declare -n r=P s=s t=$x; echo 8 > $r",
+            [(A, "8", "")],
+        ),
+        (
+            f"mapfile -t L <<< 'ens1f0 8'; for l in \"${{L[@]}}\"; do set -- $l; echo $2 > {NET}/$1{NUMVFS}; done",
+            [(A, "8", "")],
+        ),
+        (
+            "readarray L < <(find /sys/bus/pci/devices -name sriov_numvfs); for l in ${L[@]}; do echo 8 > $l; done",
+            [(LISTED, "8", "")],
+        ),
+        (f"mapfile <<< {A}; echo 8 > ${{MAPFILE[0]}}", [(A, "8", "")]),
+        (f"set -- a b 8; shift 2; echo $1 > {A}; shift $x; echo $1 > {B}", [(A, "8", ""), (B, "?", "")]),
+        (
+            f"printf '%s %s\\n' ens1f0 8 ens1f1 4 | while read d n; do echo $n > {NET}/$d{NUMVFS}; done",
+            [(A, "8", ""), (B, "4", "")],
+        ),
         # -- what is put out --
         (f"echo -n 8 > {A}; echo -e '8\\t' > {A}; echo '8\\n' > {B}", [(A, "8", ""), (A, "?", ""), (B, "?", "")]),
         (
@@ -76,7 +131,7 @@ def told(text: str, around: ScriptSurroundings | None = None) -> list[tuple[str,
         ),
         (
             f"printf '8\\n' > {A}; printf '%i' 0x8 > {B}; printf '%s' 8 9 > {B}; printf %x 8 > {A}",
-            [(A, "8", ""), (B, "8", ""), (B, "?", ""), (A, "?", "")],
+            [(A, "8", ""), (B, "8", ""), (B, "89", ""), (A, "?", "")],
         ),
         (f"cat /etc/vfs > {A}; cat <<< 8 > {B}; yes | cat > {A}", [(A, "?", ""), (B, "8", ""), (A, "?", "")]),
         (f"(echo 8) > {A}; {{ :; echo 4; }} | tee {B}", [(A, "8", ""), (B, "4", "")]),
@@ -199,7 +254,7 @@ def told(text: str, around: ScriptSurroundings | None = None) -> list[tuple[str,
         ),
         (
             f"sudo -u root bash -c 'echo $0 > {A}' 8; timeout -k 5 10s tee {B} <<< 8; nice -n 10 env N=1 tee {A} <<< 4",
-            [(A, "?", ""), (B, "8", ""), (A, "4", "")],
+            [(A, "8", ""), (B, "8", ""), (A, "4", "")],
         ),
         (f"eval 'echo 8' '> {A}'; sh -x -c; bash -ec \"echo 4 > {B}\"; sudo", [(A, "8", ""), (B, "4", "")]),
         (
@@ -324,3 +379,19 @@ def test_numbers_as_the_kernel_reads_them(text: str, number: int | None) -> None
 )
 def test_one_command(text: str, *, is_one: bool) -> None:
     assert is_one_command(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("F=sriov_numvfs; . /etc/x\necho 8 > $P", [2]),
+        ("F=sriov_numvfs\necho $(x) > $D/$P", [2]),
+        ("F=sriov_numvfs\necho eight > $P", []),
+        (f"N=$(cat {A})\necho $N > $P", []),
+        ("# sriov_numvfs\necho 8 > $P", []),
+        ("echo 8 > $P", []),
+        (f"echo 8 > {A}; echo 4 > $P", []),
+    ],
+)
+def test_a_number_that_goes_nobody_knows_where_is_unclear_where_the_file_is_named(text: str, lines: list[int]) -> None:
+    assert sorted({place.line for place in follow(text).unclear}) == lines
