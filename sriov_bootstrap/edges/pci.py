@@ -101,6 +101,10 @@ class Pci:
         """As text."""
         return attribute_text(f"{self._root}/class/net/{netdev}/ifindex")
 
+    def read_carrier(self, netdev: str) -> str:
+        """1 or 0; "" if it is down, as there is an answer only while it is up (net/core/net-sysfs.c)."""
+        return attribute_text(f"{self._root}/class/net/{netdev}/carrier")
+
     def read_online_cpus(self) -> str:
         """Such as `0-63`."""
         return attribute_text(f"{self._root}/devices/system/cpu/online")

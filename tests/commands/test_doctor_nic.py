@@ -153,6 +153,21 @@ def test_vfs_in_one_group_that_networkmanager_manages_below_a_pf_that_is_down(
     assert doctor(tree, capsys) == (wanted, [])
 
 
+@pytest.mark.parametrize(
+    ("carrier", "database", "is_found"),
+    [("0", "", True), ("0", "E:NM_UNMANAGED=1\n", False), ("1", "", False), ("", "", False)],
+)
+def test_a_vf_without_a_carrier_has_no_record_of_networkmanager(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], carrier: str, database: str, *, is_found: bool
+) -> None:
+    make_host(tree)
+    tree.write(NM, "1\n")
+    netdev = tree.device(vf_address(PF, 1)) / "net/ens1f0v1"
+    (netdev / "carrier").write_text(carrier + "\n")
+    tree.write("run/udev/data/n11", f"I:1\n{database}G:systemd\n")
+    assert doctor(tree, capsys) == ([("SB-W221", PF)] if is_found else [], [])
+
+
 def test_a_vf_is_judged_against_its_siblings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
     make_host(tree, num_vfs=5)
     tree.configure(rule(5))

@@ -1,6 +1,7 @@
 """Reads what `doctor` wants to know of NICs, drivers and VFs, each only where a check may need it."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -22,6 +23,8 @@ from sriov_bootstrap.render.host import Host
 NETWORK_MANAGER = tuple(
     f"/sys/fs/cgroup{hierarchy}/system.slice/NetworkManager.service" for hierarchy in ("", "/systemd")
 )
+UP_WITHOUT_CARRIER = "0"
+UNMANAGED = re.compile(r"^E:NM_UNMANAGED=(?:1|true)$", re.MULTILINE | re.IGNORECASE)  # of udev's database
 
 
 def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str, ...]]:
@@ -30,9 +33,11 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         return NicSurvey(), ()
     pci, texts = machine.pci, machine.text_files()
     pfs = [wish.pf for wish in host.wishes if wish.pf]
+    managed = _network_manager_records(machine, pfs, pci, texts)
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
-        managed=_network_manager_records(machine, pfs, pci, texts),
+        managed=managed,
+        unrecorded=_unrecorded_netdevs(managed, pci, texts),
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
@@ -61,6 +66,13 @@ def _network_manager_records(
     if not netdevs or not machine.files.keep_existing(NETWORK_MANAGER):
         return {}
     return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
+
+
+def _unrecorded_netdevs(managed: Mapping[str, str], pci: Pci, texts: TextFiles) -> frozenset[str]:
+    """NetworkManager makes a record only once a device is `disconnected`; without a carrier it is `unavailable`."""
+    waiting = [dev for dev, record in managed.items() if not record and pci.read_carrier(dev) == UP_WITHOUT_CARRIER]
+    databases = {dev: texts.read(f"/run/udev/data/n{pci.read_ifindex(dev)}") for dev in waiting}
+    return frozenset(dev for dev in waiting if not UNMANAGED.search(databases[dev]))
 
 
 def _addresses(host: Host) -> tuple[str, ...]:

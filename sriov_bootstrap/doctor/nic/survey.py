@@ -27,7 +27,8 @@ class NicSurvey(Struct, frozen=True):
     `devices` are read while a rule has no PF. `details`: of PFs without a driver, and of PFs whose number of VFs is not
     as asked. `modules`: modalias -> modules that drive it;
     `in_tree`: module -> whether it is the kernel's own. `managed`: netdev of a VF -> what NetworkManager has recorded
-    about it, empty while it does not run.
+    about it, empty while it does not run. `unrecorded`: those that it may manage without a record: they are up and have
+    no carrier, and nothing in udev keeps it from them.
     `links`: of PFs whose VFs may have no address, as far as no rule asks for what the PF sets.
     `vectors` are of every PCI function. `is_busy`: a write is in progress, so only half of the VFs may exist yet.
     `ovs_offload`: Open vSwitch's hw-offload, "" if it is not set, None if that is not known or nobody asks. `ovs_lost`:
@@ -41,6 +42,7 @@ class NicSurvey(Struct, frozen=True):
     has_module_list: bool = False
     in_tree: dict[str, bool | None] = {}
     managed: dict[str, str] = {}
+    unrecorded: frozenset[str] = frozenset()
     links: dict[str, PfLink] = {}
     vectors: dict[str, int] = {}
     cpus: int = 0

@@ -115,11 +115,14 @@ NetworkManager brings them up and requests addresses on them. A VF that is up co
 and for anything that wants to pass it through, and each one keeps a DHCP client running.
 
 Looked at: managed=true in /run/NetworkManager/devices/IFINDEX of each VF's netdev, while NetworkManager is running,
-so that any kind of rule that keeps it away is taken into account. VFs in the rule's exclude_vfs are the host's own
-and are not checked.
+so that any kind of rule that keeps it away is taken into account. A netdev without a carrier has no such record: it
+counts if it is up and NM_UNMANAGED is not set for it in /run/udev/data. VFs in the rule's exclude_vfs are the host's
+own and are not checked.
 
 What to do: sriov-bootstrap render udev --write sets NM_UNMANAGED for our VFs; then reload the udev rules and trigger
-the netdevs, as the finding shows. Or set unmanaged-devices in /etc/NetworkManager/conf.d.
+the netdevs, as the finding shows. That holds for every netdev that a VF gets from then on, also when a VM gives it
+back. NetworkManager 1.58 does not let go of one that it manages already, not even when it is restarted: tell it by
+nmcli device set, as the finding shows.
 """,
     ),
     "SB-W222": Explanation(

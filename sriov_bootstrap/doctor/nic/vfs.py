@@ -209,13 +209,22 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     if wish.pf is None:
         return
     offered = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
-    managed = [dev for vf in offered for dev in vf.netdevs if MANAGED.search(survey.managed.get(dev, ""))]
+    netdevs = [dev for vf in offered for dev in vf.netdevs]
+    recorded = [dev for dev in netdevs if MANAGED.search(survey.managed.get(dev, ""))]
+    managed = [dev for dev in netdevs if dev in recorded or dev in survey.unrecorded]
     if not managed:
         return
     problem = f"NetworkManager manages {quantity(len(managed), 'netdev')} of its VFs: {shortlist(managed, SHOWN)}"
-    evidence = f"managed=true in /run/NetworkManager/devices for {managed[0]}; NetworkManager is running"
+    evidence = f"{managed[0]} is up without a carrier, and udev's database has no NM_UNMANAGED for it"
+    if recorded:
+        evidence = f"managed=true in /run/NetworkManager/devices for {recorded[0]}"
+    evidence += "; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
-    remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
+    names = " ".join(map(shell_name, managed))
+    remedy = (
+        f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}; and for those that it manages already: "
+    )
+    remedy += f"for dev in {names}; do nmcli device set $dev managed no; done"
     yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 

@@ -659,9 +659,19 @@ def test_vfs_that_networkmanager_manages() -> None:
     assert (finding.code, finding.place) == ("SB-W221", PF)
     assert finding.problem == "NetworkManager manages 2 netdevs of its VFs: v0, v3"
     assert finding.remedy.startswith("sriov-bootstrap render udev --write ")
+    assert finding.remedy.endswith(": for dev in v0 v3; do nmcli device set $dev managed no; done")
     every = dict.fromkeys(("v0", "v1", "v2", "v3"), "managed=true")
     assert the_one(ruled(pf), NicSurvey(managed=every)).problem.endswith(": v0, v1, v2 and 1 more")
     assert not found(ruled(pf, exclude_vfs=(0, 3)), NicSurvey(managed=notes)), "the host's own"
+    both = the_one(ruled(pf), NicSurvey(managed=notes, unrecorded=frozenset({"v2"})))
+    assert both.problem.endswith("manages 3 netdevs of its VFs: v0, v2, v3")
+    assert both.evidence.startswith("managed=true in /run/NetworkManager/devices for v0;")
+
+
+def test_vfs_without_a_carrier_that_networkmanager_may_manage() -> None:
+    finding = the_one(ruled(make_pf(num_vfs=4)), NicSurvey(unrecorded=frozenset({"v1"})))
+    assert (finding.code, finding.problem) == ("SB-W221", "NetworkManager manages 1 netdev of its VFs: v1")
+    assert finding.evidence.startswith("v1 is up without a carrier, and udev's database has no NM_UNMANAGED for it;")
 
 
 @pytest.mark.parametrize(
