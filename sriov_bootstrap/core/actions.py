@@ -12,6 +12,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, EswitchMode, ParamMode
 from sriov_bootstrap.core.plurals import quantity
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_settings import Before
@@ -182,11 +183,15 @@ class SetEswitchMode(Struct, frozen=True, tag="set_eswitch_mode", omit_defaults=
 
 
 class SetUpEswitch(Struct, frozen=True, tag="set_up_eswitch", omit_defaults=True):
-    """Wait for the representors of `num_vfs` VFs, then set what `wish` says beyond the mode and is not so."""
+    """Wait for the representors of `num_vfs` VFs, then set what `wish` says beyond the mode and is not so.
+
+    `functions`: VF number -> what is to be set at its port, while it has no driver.
+    """
 
     pci_address: str
     wish: Eswitch
     num_vfs: int = 0
+    functions: dict[int, PortFunction] = {}
 
     def __str__(self) -> str:
         """For people."""
@@ -194,6 +199,7 @@ class SetUpEswitch(Struct, frozen=True, tag="set_up_eswitch", omit_defaults=True
         said = {"inline_mode": wish.inline_mode, "encap_mode": wish.encap_mode}
         texts = [f"{name} {value}" for name, value in said.items() if value]
         texts += [] if wish.hw_tc_offload is None else [f"hw-tc-offload {'on' if wish.hw_tc_offload else 'off'}"]
+        texts += [f"port functions of {quantity(len(self.functions), 'VF')}"] if self.functions else []
         awaited = quantity(self.num_vfs, "representor")
         settings = f"set {', '.join(texts)}" if texts else ""
         waits = wish.is_switchdev and self.num_vfs

@@ -33,6 +33,7 @@ from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.eswitch_config import STEERING, DevlinkParam, Eswitch, EswitchMode
 from sriov_bootstrap.core.facts import NAMED, DevlinkQuestion, EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.port_functions import NOTHING_SAID, PortFunction
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
 
@@ -43,6 +44,10 @@ LAG_BOUND_HINT = (
     " is made; or reboot"
 )
 LAG_UNKNOWN_HINT = "mount debugfs: systemctl start sys-kernel-debug.mount; a locked down kernel may not show it"
+FUNCTIONS_HINT = (
+    "a VF's driver reads it while it binds, so it is set for new VFs: once they are free, sriov-bootstrap release the"
+    " PF, then sriov-bootstrap --once; devlink port show says whether the device has it at all"
+)
 LATER_HINT = "this is applied automatically once they are released"
 MASTER_HINT = (
     "take it out of that bond or bridge, or of Open vSwitch, and it is applied automatically; at boot this service"
@@ -61,7 +66,8 @@ def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:
     """What is to be read for this rule."""
     wish = rule.eswitch
     wants_offload = wish is not None and (wish.is_switchdev or wish.hw_tc_offload is not None)
-    return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload, wish is not None and wish.vf_lag)
+    has_lag = wish is not None and wish.vf_lag
+    return DevlinkQuestion(pci_address, tuple(rule.params), wants_offload, has_lag, rule.asks_port_functions)
 
 
 def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:
@@ -86,11 +92,12 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     allow = around.force or rule.when_in_use is WhenInUse.REPLACE
     number = 0 if is_first else target
     step = SetEswitchMode(pf.pci_address, actual.mode, wish.mode, number, allow_in_use=allow, precedes_count=is_first)
-    needs_set_up = makes or changes or lacks(wish, actual)
+    functions = rule.port_functions(target) if makes or changes else functions_to_set(rule, pf)
+    needs_set_up = makes or changes or bool(functions) or lacks(wish, actual)
     return SwitchSteps(
         before,
         (step,) if changes or (makes and pf.num_vfs) else (),
-        (SetUpEswitch(pf.pci_address, wish, target),) if needs_set_up and _has_more(wish, target) else (),
+        (SetUpEswitch(pf.pci_address, wish, target, functions),) if needs_set_up and _has_more(wish, target) else (),
         remakes=remakes,
         binds_late=changes and driver.mode_before_binding and not is_first,
         holds_drivers=holds,
@@ -103,6 +110,24 @@ def awaits_lag(rule: PfRule, pf: PfFacts) -> bool:
     wish, actual = rule.eswitch, pf.eswitch
     asks = wish is not None and wish.vf_lag and driver_of(pf.driver).tells_lag
     return asks and (actual is None or actual.lag != LAG_ACTIVE)
+
+
+def functions_to_set(rule: PfRule, pf: PfFacts) -> dict[int, PortFunction]:
+    """VF number -> what its port does not say yet; none that has a driver, which would not look again."""
+    free = {vf.index for vf in pf.vfs if not vf.driver}
+    return {number: wish for number, wish in differing_functions(rule, pf).items() if number in free}
+
+
+def differing_functions(rule: PfRule, pf: PfFacts) -> dict[int, PortFunction]:
+    """VF number -> what is asked for of its port function and is not so."""
+    if pf.eswitch is None or not rule.asks_port_functions:
+        return {}
+    known = pf.eswitch.functions
+    found = {
+        number: wish.difference(known.get(number, NOTHING_SAID))
+        for number, wish in rule.port_functions(pf.num_vfs).items()
+    }
+    return {number: left for number, left in found.items() if left.said}
 
 
 def any_bound(pf: PfFacts) -> bool:
@@ -195,6 +220,14 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
         message = f"{pf.pci_address}: {STEERING} is {found} instead of {wanted}"
         return Verdict(Reason.ESWITCH_UNSUPPORTED, message, STEERING_HINT)
     return None
+
+
+def functions_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
+    """The same of the functions behind VFs' ports, once the mode is right."""
+    if not rule.wants_switchdev or not (wrong := differing_functions(rule, pf)):
+        return None
+    texts = shortlist([f"VF {number} has not {left}" for number, left in wrong.items()], NAMED, "; ")
+    return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {texts}", FUNCTIONS_HINT)
 
 
 def _mode_verdict(pf: PfFacts, wish: Eswitch, mode: str) -> Verdict:

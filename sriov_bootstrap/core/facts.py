@@ -7,6 +7,7 @@ links, never the text of sriov_numvfs: reading that file waits for any write or 
 
 from msgspec import Struct
 
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.vf_attributes import PfLink
 from sriov_bootstrap.core.vf_users import Use, UseKind
 
@@ -149,7 +150,8 @@ class EswitchFacts(Struct, frozen=True):
 
     `switch_id`: that of the uplink, "" while there is none. `uplink`: its netdev; `representors`: VF number -> its.
     `params`: name of a devlink parameter -> mode in which it is set -> value; only those that a rule names. `lag`:
-    "active" or "disabled", "" where that is not asked for or not known.
+    "active" or "disabled", "" where that is not asked for or not known. `functions`: VF number -> what its port says of
+    the function behind it, where that is asked for.
     """
 
     mode: str = ""
@@ -160,6 +162,7 @@ class EswitchFacts(Struct, frozen=True):
     representors: dict[int, Representor] = {}
     params: dict[str, dict[str, bool | int | str]] = {}
     lag: str = ""
+    functions: dict[int, PortFunction] = {}
 
 
 class Eswitches(Struct, frozen=True):
@@ -171,12 +174,16 @@ class Eswitches(Struct, frozen=True):
 
 
 class DevlinkQuestion(Struct, frozen=True):
-    """What is to be read of one PF: these parameters, whether its netdevs offload TC, whether its bond is offloaded."""
+    """What is to be read of one PF: these parameters, whether its netdevs offload TC, whether its bond is offloaded.
+
+    `functions`: what the ports of VFs say of the functions behind them.
+    """
 
     pci_address: str
     params: tuple[str, ...] = ()
     tc_offload: bool = False
     lag: bool = False
+    functions: bool = False
 
 
 class VfFacts(Struct, frozen=True):

@@ -213,7 +213,21 @@ def _vfs_verdict(
     plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], memory: AttributeMemory, machine_id: str
 ) -> Verdict | None:
     """Why what the rule says of single VFs is not so."""
-    return _tables_verdict(plan, pf, results) or _attributes_verdict(plan, pf, results, memory, machine_id)
+    return (
+        _tables_verdict(plan, pf, results)
+        or _attributes_verdict(plan, pf, results, memory, machine_id)
+        or _functions_verdict(plan, pf, results)
+    )
+
+
+def _functions_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
+    """Of VFs' ports of a switch."""
+    rule = plan.desired.rule
+    if pf is None or not rule.asks_port_functions or (plan.actions and not results):
+        return None
+    from sriov_bootstrap.core.eswitch import functions_verdict  # only rules that ask for it pay for the import
+
+    return functions_verdict(pf, rule)
 
 
 def _switch_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:

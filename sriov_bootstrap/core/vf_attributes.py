@@ -119,12 +119,16 @@ USUAL = VfAttributes(
 class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
     """One [[pf.vf]] of the config: `vfs` is ALL, or numbers and ranges such as `0-3,7`.
 
-    Not set by the PF: their `driver`, in the words of vf_driver, and the `mtu` of the netdev that it makes.
+    Not set by the PF's netdev: their `driver`, in the words of vf_driver, the `mtu` of the netdev that it makes, and
+    what is set at their port of the switch, see port_functions.py.
     """
 
     vfs: str
     driver: str | None = None
     mtu: Annotated[int, Meta(ge=68, le=65535)] | None = None
+    roce: bool | None = None
+    migratable: bool | None = None
+    max_io_eqs: Annotated[int, Meta(ge=1, le=65535)] | None = None
 
     @property
     def wishes_text(self) -> str:
@@ -134,7 +138,7 @@ class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
     @property
     def without_own_keys(self) -> "VfTable":
         """Only what the PF sets for these VFs."""
-        return replace(self, driver=None, mtu=None)
+        return replace(self, driver=None, mtu=None, roce=None, migratable=None, max_io_eqs=None)
 
     @property
     def attributes(self) -> VfAttributes:

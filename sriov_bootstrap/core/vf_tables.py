@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.core.config import MAX_NUM_VFS, Config, Match, PfRule, VfBinding
 from sriov_bootstrap.core.driver_wishes import VfDriver, vf_driver_problem
 from sriov_bootstrap.core.drivers import Driver, VfAttribute, driver_of, is_vfio
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.vf_attributes import (
     MAX_VLAN,
     STABLE,
@@ -69,7 +70,12 @@ def problems(rule: PfRule) -> list[str]:
     found = [
         f"{place_of(number)}: {problem}"
         for number, table in enumerate(tables, 1)
-        for problem in (*_problems_of(table), *_refused_by_rule(table, rule), *_refused_driver(table, rule))
+        for problem in (
+            *_problems_of(table),
+            *_refused_by_rule(table, rule),
+            *_refused_driver(table, rule),
+            *_refused_functions(table, rule),
+        )
     ]
     found += [f"{problem}{REMEDY}" for problem in refused_by_driver(tables, driver_of(rule.match.driver))]
     return found or list(_problems_together(rule))
@@ -135,6 +141,14 @@ def _refused_by_rule(table: VfTable, rule: PfRule) -> Iterator[str]:
     if table.msix_vectors is not None and (rule.vf_binding is VfBinding.KERNEL or rule.uses_max_vfs):
         why = 'method = "max_vfs"' if rule.uses_max_vfs else 'vf_binding = "kernel"'
         yield f"msix_vectors: cannot be set for a VF that has a driver, as with {why}: remove one of them"
+
+
+def _refused_functions(table: VfTable, rule: PfRule) -> Iterator[str]:
+    said = [name for name in PortFunction.__struct_fields__ if getattr(table, name) is not None]
+    if said and not rule.wants_switchdev:
+        yield f'{said[0]}: is set at the port of a switch: it needs [pf.eswitch] with mode = "switchdev"'
+    if said and rule.vf_binding is VfBinding.KERNEL:
+        yield f'{said[0]}: is read while a VF gets its driver: it does not work with vf_binding = "kernel"'
 
 
 def _refused_driver(table: VfTable, rule: PfRule) -> Iterator[str]:

@@ -12,7 +12,7 @@ import errno
 import os
 import struct
 from _socket import NETLINK_ROUTE, socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Self
 
@@ -39,13 +39,14 @@ from sriov_bootstrap.base.netlink import (
 )
 from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
 from sriov_bootstrap.core.facts import DevlinkQuestion, Eswitches, EswitchFacts, Representor
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.formats import switch_messages as messages
-from sriov_bootstrap.formats.switch_messages import GENERIC, SwitchPort
+from sriov_bootstrap.formats.switch_messages import GENERIC, FunctionPort, SwitchPort
 
 NETLINK_GENERIC = 16
 # include/uapi/linux/genetlink.h, devlink.h, ethtool_netlink.h
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 0x10, 3
-ESWITCH_GET, ESWITCH_SET, PARAM_GET, PARAM_SET = 29, 30, 38, 39
+PORT_GET, PORT_SET, ESWITCH_GET, ESWITCH_SET, PARAM_GET, PARAM_SET = 5, 6, 29, 30, 38, 39
 FEATURES_GET, FEATURES_SET = 11, 12
 
 MESSAGE_BYTES = 1 << 17
@@ -127,6 +128,16 @@ class Devlink:
             wish = messages.features_of(ifindex) + messages.tc_offload_wish(enabled=enabled)
             self._change("ethtool", FEATURES_SET, wish)
 
+    def set_functions(self, address: str, wishes: Mapping[int, PortFunction]) -> None:
+        """What the ports of these VFs are to say. KernelError as above; ENODEV if a VF has no port."""
+        with _in_words():
+            ports = {port.vf: port.index for port in self._function_ports(address)}
+            for vf, wish in wishes.items():
+                if vf not in ports:
+                    raise OSError(errno.ENODEV, f"devlink has no port of VF {vf}")
+                said = self._handle(address) + messages.function_wish(ports[vf], wish)
+                self._change("devlink", PORT_SET, said)
+
     # -- one PF --
 
     def _facts(self, question: DevlinkQuestion, ports: tuple[SwitchPort, ...]) -> EswitchFacts:
@@ -136,12 +147,14 @@ class Devlink:
         stands_for = {port.vf: port for port in ports if uplink and port.stands_beside(uplink)}
         look = self._look_at if question.tc_offload else _without_features
         params = ((name, self._param(address, name)[1]) for name in question.params)
+        functions = {port.vf: port.function for port in self._function_ports(address)} if question.functions else {}
         return EswitchFacts(
             *self._modes(address),
             uplink.switch_id if uplink else "",
             look(uplink) if uplink else None,
             {vf: look(port) for vf, port in sorted(stands_for.items()) if vf is not None},
             {name: values for name, values in params if values},
+            functions=functions,
         )
 
     def _modes(self, address: str) -> tuple[str, str, str]:
@@ -171,6 +184,18 @@ class Devlink:
         def read() -> tuple[SwitchPort, ...]:
             answer = ask(RTM_GETLINK, LINK.pack(0, 0, 0, 0, 0) + mask, NLM_F_DUMP)
             return tuple(map(messages.port, bodies_of(answer, RTM_NEWLINK, LINK.size)))
+
+        return read_undisturbed(read)
+
+    def _function_ports(self, address: str) -> tuple[FunctionPort, ...]:
+        """Older kernels tell of every device when they are asked for one. OSError as for _ports."""
+        number, ask = self._families("devlink")
+
+        def read() -> tuple[FunctionPort, ...]:
+            asked = GENERIC.pack(PORT_GET, 1, 0) + self._handle(address)
+            bodies = bodies_of(ask(number, asked, NLM_F_DUMP), number, GENERIC.size)
+            ports = (messages.function_port(body, self._bus, address) for body in bodies)
+            return tuple(port for port in ports if port)
 
         return read_undisturbed(read)
 

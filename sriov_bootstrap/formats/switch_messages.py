@@ -11,12 +11,18 @@ from msgspec import Struct
 from sriov_bootstrap.base.netlink import IFLA_IFNAME, IFLA_MASTER, LINK, UnusableError, attribute, attributes
 from sriov_bootstrap.base.printable import one_line, text_of
 from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
+from sriov_bootstrap.core.port_functions import PortFunction
 
 # include/uapi/linux/genetlink.h
 GENERIC = struct.Struct("=BBH")  # command, version, reserved
+BITFIELD = struct.Struct("=II")  # struct nla_bitfield32: value, selector
 CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
 # include/uapi/linux/devlink.h
-BUS_NAME, DEV_NAME = 1, 2
+BUS_NAME, DEV_NAME, PORT_INDEX = 1, 2, 3
+PORT_FLAVOUR, PORT_VF_NUMBER, PORT_FUNCTION, PORT_EXTERNAL = 77, 128, 145, 149
+FUNCTION_CAPS, FUNCTION_MAX_IO_EQS = 4, 6
+CAPS = {"roce": 1, "migratable": 2}  # DEVLINK_PORT_FN_CAP_*
+FLAVOUR_VF = 4
 ESWITCH_MODE, ESWITCH_INLINE_MODE, ESWITCH_ENCAP_MODE = 25, 26, 62
 PARAM, PARAM_NAME, PARAM_TYPE, PARAM_VALUES, PARAM_VALUE, PARAM_DATA, PARAM_CMODE = 80, 81, 83, 84, 85, 86, 87
 MODES, INLINES, ENCAPS, CMODES = tuple(EswitchMode), tuple(InlineMode), tuple(EncapMode), tuple(ParamMode)
@@ -126,6 +132,50 @@ def param_wish(name: str, kind: int, value: ParamValue, cmode: ParamMode) -> byt
     if number and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 8 * number.size:
         return said + attribute(PARAM_DATA, number.pack(value))
     raise ValueError(value)
+
+
+class FunctionPort(Struct, frozen=True):
+    """A VF's port of a switch: its number for devlink, and what it says of the function behind it."""
+
+    index: int
+    vf: int
+    function: PortFunction
+
+
+def function_port(body: bytes, bus: str, device: str) -> FunctionPort | None:
+    """None for the ports of other devices, and those that stand for no VF of this host."""
+    kinds = {BUS_NAME, DEV_NAME, PORT_INDEX, PORT_FLAVOUR, PORT_VF_NUMBER, PORT_FUNCTION, PORT_EXTERNAL}
+    said = dict(attributes(body, GENERIC.size, kinds))
+    place = tuple(one_line(said.get(kind, b"").rstrip(b"\0")) for kind in (BUS_NAME, DEV_NAME))
+    is_vf = (
+        _number(said.get(PORT_FLAVOUR)) == FLAVOUR_VF
+        and PORT_VF_NUMBER in said
+        and not any(said.get(PORT_EXTERNAL, b""))
+    )
+    if place != (bus, device) or not is_vf:
+        return None
+    told = dict(attributes(said.get(PORT_FUNCTION, b""), 0, {FUNCTION_CAPS, FUNCTION_MAX_IO_EQS}))
+    value, selector = (
+        BITFIELD.unpack(told[FUNCTION_CAPS]) if len(told.get(FUNCTION_CAPS, b"")) == BITFIELD.size else (0, 0)
+    )
+    caps = {name: bool(value & bit) for name, bit in CAPS.items() if selector & bit}
+    queues = _number(told.get(FUNCTION_MAX_IO_EQS)) if FUNCTION_MAX_IO_EQS in told else None
+    function = PortFunction(caps.get("roce"), caps.get("migratable"), queues)
+    return FunctionPort(_number(said.get(PORT_INDEX)), _number(said.get(PORT_VF_NUMBER)), function)
+
+
+def function_wish(index: int, wish: PortFunction) -> bytes:
+    """What a port is to say of the function behind it; what is not said is left alone."""
+    said = {name: bit for name, bit in CAPS.items() if getattr(wish, name) is not None}
+    value = sum(bit for name, bit in said.items() if getattr(wish, name))
+    inner = attribute(FUNCTION_CAPS, BITFIELD.pack(value, sum(said.values()))) if said else b""
+    if wish.max_io_eqs is not None:
+        inner += attribute(FUNCTION_MAX_IO_EQS, struct.pack("=I", wish.max_io_eqs))
+    return attribute(PORT_INDEX, struct.pack("=I", index)) + _nested_attribute(PORT_FUNCTION, inner)
+
+
+def _number(raw: bytes | None) -> int:
+    return int.from_bytes(raw or b"", "little")
 
 
 def port(body: bytes) -> SwitchPort:

@@ -24,6 +24,7 @@ from sriov_bootstrap.core.facts import (
 )
 from sriov_bootstrap.core.parse import parse_pf
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.port_functions import NOTHING_SAID
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.settled import settle_deadline_seconds
 from sriov_bootstrap.core.vf_users import Holders
@@ -147,11 +148,30 @@ class _Switching:
                 except KernelError as error:
                     raise self._refusal(f"{address}: cannot set {name}_mode to {wanted}", error) from error
         has_changed |= self._offload(devlink, wish, actual)
+        has_changed |= self._set_functions(devlink, action)
         if missing:
             lead = f"{address}: {quantity(len(missing), 'representor')} of {action.num_vfs} have not appeared"
             vfs = shortlist([f"VF {number}" for number in missing], NAMED)
             raise KernelError(f"{lead}: {vfs}", hint=LATE_HINT)
         return Outcome.CHANGED if has_changed else Outcome.UNCHANGED
+
+    def _set_functions(self, devlink: Devlink, action: SetUpEswitch) -> bool:
+        """Whether something was set at VFs' ports: what they say already is left alone. KernelError."""
+        if not action.functions:
+            return False
+        address = action.pci_address
+        question = DevlinkQuestion(address, functions=True)
+        now = devlink.read((question,)).by_address.get(address)
+        known = now.functions if now else {}
+        lacking = {vf: wish.difference(known.get(vf, NOTHING_SAID)) for vf, wish in action.functions.items()}
+        lacking = {vf: left for vf, left in lacking.items() if left.said}
+        if not lacking:
+            return False
+        try:
+            devlink.set_functions(address, lacking)
+        except KernelError as error:
+            raise self._refusal(f"{address}: cannot set port functions of its VFs", error) from error
+        return True
 
     def _await_representors(
         self, devlink: Devlink, action: SetUpEswitch

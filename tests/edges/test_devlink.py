@@ -12,6 +12,7 @@ from sriov_bootstrap.base.errors import KernelError
 from sriov_bootstrap.base.netlink import NLM_F_DUMP_INTR, RTM_NEWLINK, Asker
 from sriov_bootstrap.core.eswitch_config import EswitchMode, ParamMode
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, Representor
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.edges.devlink import Devlink, Sockets
 
 PF = "0000:3b:00.0"
@@ -76,7 +77,13 @@ def features(*names: bytes) -> bytes:
 
 def answering(**more: list[bytes]) -> FakeKernel:
     known = {"eswitch_get": ("devlink", 29), "eswitch_set": ("devlink", 30), "param_get": ("devlink", 38)}
-    known |= {"param_set": ("devlink", 39), "features_get": ("ethtool", 11), "features_set": ("ethtool", 12)}
+    known |= {
+        "port_get": ("devlink", 5),
+        "port_set": ("devlink", 6),
+        "param_set": ("devlink", 39),
+        "features_get": ("ethtool", 11),
+        "features_set": ("ethtool", 12),
+    }
     usual = {("devlink", 29): [generic(DEVLINK, 29, SWITCHDEV)]}
     return FakeKernel(usual | {known[name]: value for name, value in more.items()})
 
@@ -210,3 +217,39 @@ def test_a_family_that_this_kernel_does_not_have_is_absent() -> None:
     sockets = Sockets()
     with closing(sockets), pytest.raises(OSError, match="this kernel has no nothing"):
         sockets("nothing")
+
+
+def function_ports(*devices: str) -> bytes:
+    """A dump, with VF 0 of each; older kernels tell of all devices."""
+    head = attribute(1, b"pci\0") + attribute(77, b"\x04\x00") + attribute(128, b"\0\0")
+    function = attribute(145, attribute(4, struct.pack("=II", 1, 1)))
+    ports = (
+        generic(
+            DEVLINK,
+            7,
+            head + attribute(2, device.encode() + b"\0") + attribute(3, struct.pack("=I", number)) + function,
+        )
+        for number, device in enumerate(devices, 7)
+    )
+    return b"".join(ports) + done()
+
+
+def test_what_ports_say_of_functions_is_read_where_it_is_asked_for() -> None:
+    kernel = answering(port_get=[function_ports("0000:5e:00.0", PF)])
+    told = Devlink(families=kernel).read((DevlinkQuestion(PF, functions=True),))
+    assert told.by_address[PF].functions == {0: PortFunction(roce=True)}
+    assert facts(answering()).functions == {}
+
+
+def test_port_functions_are_set_by_the_number_of_the_port() -> None:
+    kernel = answering(port_get=[function_ports("0000:5e:00.0", PF)], port_set=[error(0)])
+    Devlink(families=kernel).set_functions(PF, {0: PortFunction(roce=False)})
+    [sent] = [body for family, command, body in kernel.asked if (family, command) == ("devlink", 6)]
+    assert attribute(3, struct.pack("=I", 8)) in sent
+    with pytest.raises(KernelError, match="devlink has no port of VF 1"):
+        Devlink(families=kernel).set_functions(PF, {1: PortFunction(roce=False)})
+
+
+def test_a_device_without_ports_says_why() -> None:
+    told = Devlink(families=answering(port_get=[error(errno.EOPNOTSUPP)])).read((DevlinkQuestion(PF, functions=True),))
+    assert "Operation not supported" in told.problems[PF]

@@ -7,8 +7,9 @@ import pytest
 from netlink import attribute
 from sriov_bootstrap.base.netlink import UnusableError
 from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.formats import switch_messages as messages
-from sriov_bootstrap.formats.switch_messages import GENERIC, SwitchPort
+from sriov_bootstrap.formats.switch_messages import GENERIC, FunctionPort, SwitchPort
 
 HEAD = GENERIC.pack(29, 1, 0)
 SWITCH = bytes.fromhex("0a0b0c")
@@ -150,3 +151,45 @@ def test_a_family_is_asked_for_by_name_and_has_a_number() -> None:
     assert messages.family_wish("devlink") == attribute(2, b"devlink\0")
     assert messages.family_number(HEAD + attribute(2, b"devlink\0") + attribute(1, b"\x14\x00")) == 20
     assert messages.family_number(HEAD) == 0
+
+
+def function_port(*, device: str = "0000:3b:00.0", flavour: int = 4, external: int = 0, function: bytes = b"") -> bytes:
+    """As devlink lists it; nothing of it is in the order of its numbers."""
+    body = HEAD + attribute(2, device.encode() + b"\0") + attribute(1, b"pci\0") + attribute(77, bytes([flavour, 0]))
+    body += attribute(3, struct.pack("=I", 131072)) + attribute(128, struct.pack("=H", 3))
+    return body + attribute(149, bytes([external])) + attribute(145 | 0x8000, function)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (b"", PortFunction()),
+        (attribute(1, b"\2" * 6) + attribute(4, struct.pack("=II", 1, 3)), PortFunction(roce=True, migratable=False)),
+        (attribute(4, struct.pack("=II", 2, 2)) + attribute(6, struct.pack("=I", 8)), PortFunction(None, True, 8)),  # noqa: FBT003
+        (attribute(4, b"cut"), PortFunction()),
+    ],
+)
+def test_the_function_behind_a_port(function: bytes, expected: PortFunction) -> None:
+    body = function_port(function=function)
+    assert messages.function_port(body, "pci", "0000:3b:00.0") == FunctionPort(131072, 3, expected)
+
+
+@pytest.mark.parametrize(
+    "body", [function_port(device="0000:3b:00.1"), function_port(flavour=3), function_port(external=1), HEAD]
+)
+def test_a_port_of_another_device_or_host_or_kind(body: bytes) -> None:
+    assert messages.function_port(body, "pci", "0000:3b:00.0") is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "inner"),
+    [
+        (PortFunction(roce=False), attribute(4, struct.pack("=II", 0, 1))),
+        (PortFunction(roce=True, migratable=False), attribute(4, struct.pack("=II", 1, 3))),
+        (PortFunction(max_io_eqs=8), attribute(6, struct.pack("=I", 8))),
+        (PortFunction(None, True, 4), attribute(4, struct.pack("=II", 2, 2)) + attribute(6, struct.pack("=I", 4))),  # noqa: FBT003
+    ],
+)
+def test_what_a_port_is_to_say(wish: PortFunction, inner: bytes) -> None:
+    """Nested attributes carry the flag on which nla_parse_nested insists."""
+    assert messages.function_wish(5, wish) == attribute(3, struct.pack("=I", 5)) + attribute(145 | 0x8000, inner)

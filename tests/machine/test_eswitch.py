@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import pytest
@@ -22,6 +22,7 @@ from sriov_bootstrap.core.eswitch_config import (
     ParamValue,
 )
 from sriov_bootstrap.core.facts import DevlinkQuestion, Eswitches, EswitchFacts, Representor
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.report import Outcome
 from sriov_bootstrap.machine import eswitch
 from sriov_bootstrap.machine.eswitch import SwitchAction
@@ -88,6 +89,10 @@ class Kernel:
     def set_param(self, address: str, name: str, value: ParamValue, cmode: ParamMode) -> None:
         assert address == PF
         self._do(f"{name} {value} {cmode}")
+
+    def set_functions(self, address: str, wishes: Mapping[int, PortFunction]) -> None:
+        assert address == PF
+        self._do("; ".join(f"VF {vf}: {wish}" for vf, wish in wishes.items()))
 
     def set_tc_offload(self, ifindex: int, *, enabled: bool) -> None:
         self._do(f"offload {ifindex} {enabled}")
@@ -246,3 +251,22 @@ def test_the_state_of_a_bond_is_read_where_it_is_asked_for(tree: HostTree) -> No
             told, (DevlinkQuestion(PF, lag=asks), DevlinkQuestion("0000:5e:00.0", lag=True)), str(tree.root)
         )
         assert found == Eswitches({PF: replace(READY, lag="disabled" if asks else "")})
+
+
+def test_port_functions_that_are_not_so_are_set_and_a_refusal_is_told(machine: Hasty, kernel: Kernel) -> None:
+    kernel.told = [replace(READY, functions={0: PortFunction(roce=False)})]
+    wanted = {0: PortFunction(roce=False, max_io_eqs=8), 1: PortFunction(roce=False)}
+    action = SetUpEswitch(PF, Eswitch(EswitchMode.SWITCHDEV), 2, wanted)
+    assert outcome(machine, action)[0] is Outcome.CHANGED
+    said = "VF 0: max_io_eqs 8; VF 1: roce off"
+    assert kernel.done == [said]
+    kernel.refuses[said] = (errno.EOPNOTSUPP, "Device doesn't support VHCA management")
+    result, message, hint = outcome(machine, action)
+    assert result is Outcome.FAILED
+    assert message.startswith(f"{PF}: cannot set port functions of its VFs: EOPNOTSUPP")
+    assert hint
+    kernel.told = [replace(READY, functions=wanted)]
+    kernel.done.clear()
+    assert (outcome(machine, action)[0], kernel.done) == (Outcome.UNCHANGED, [])
+    kernel.told = [READY, None]  # what they say now cannot be read: all of it is asked for
+    assert outcome(machine, action)[0] is Outcome.CHANGED

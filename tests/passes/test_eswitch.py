@@ -11,8 +11,10 @@ from fakes import Crash, FakeMachine, FakePf
 from fakes_switch import FakeSwitch
 from sriov_bootstrap.core.config import Config, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, EswitchMode, InlineMode, ParamMode, SteeringMode
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
@@ -359,3 +361,17 @@ def test_two_pfs_do_not_disturb_each_other() -> None:
     other = replace(rule(), name="b", match=replace(rule().match, pci_address=PF2))
     report = run_pass(machine, Loaded(Config(pf=(rule(vf_driver="none"), other))), mode=Mode.APPLY)
     assert [(pf.state, pf.num_vfs) for pf in report.pfs] == [(PfState.DEGRADED, 0), (PfState.OK, 4)]
+
+
+def test_port_functions_are_set_before_vfs_have_a_driver_and_not_again() -> None:
+    machine, tables = host(), (VfTable(vfs="all", roce=False), VfTable(vfs="2", max_io_eqs=8))
+    text = f"{WAIT} and set port functions of 4 VFs"
+    line = its_line(machine, rule(vf=tables))
+    assert (steps(machine), line.state, switch(machine).mistakes) == ([OFF, COUNT, MODE, text, BIND], PfState.OK, [])
+    assert switch(machine).functions[2] == PortFunction(roce=False, max_io_eqs=8)
+    assert a_pass(machine, rule(vf=tables)).results == ()
+    line = its_line(machine, rule(vf=(VfTable(vfs="all", roce=True),)))
+    assert (steps(machine), line.reason) == ([], Reason.ATTRIBUTES_REFUSED)
+    assert line.message == "; ".join(
+        ["0000:3b:00.0: VF 0 has not roce on", *(f"VF {number} has not roce on" for number in (1, 2, 3))]
+    )

@@ -18,6 +18,7 @@ from sriov_bootstrap.core.eswitch import lacks, masters_of, without_offload
 from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.eswitch_refusals import explain
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, PfFacts, Representor
+from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.report import Outcome
 
 UPLINK = 2
@@ -44,12 +45,14 @@ class FakeSwitch:
         self.fixed: set[str] = set()
         self.offloading: set[str] = set()
         self.lag = ""
+        self.functions: dict[int, PortFunction] = {}
         self.complete_at = 0.0
         self.mistakes: list[str] = []
 
     def note_vfs(self, num_vfs: int, now: float) -> None:
         """Their number has changed."""
         self.complete_at = now + self.late
+        self.functions.clear()
         self.offloading = {name for name in self.offloading if name == "ens1f0"}
         if self.forgets and not num_vfs:
             self.facts = replace(self.facts, mode=EswitchMode.LEGACY)
@@ -66,6 +69,7 @@ class FakeSwitch:
             representors=ports,
             params={name: values for name, values in self.facts.params.items() if name in question.params},
             lag=self.lag if question.lag else "",
+            functions={vf: told for vf, told in self.functions.items() if vf in ports} if question.functions else {},
         )
 
     def _port(self, netdev: str, ifindex: int, question: DevlinkQuestion) -> Representor:
@@ -107,13 +111,17 @@ class FakeSwitch:
     def _set_up(self, pf: PfFacts, action: SetUpEswitch, clock: Callable[[float], float]) -> Outcome:
         wish, question = action.wish, DevlinkQuestion(pf.pci_address, (), tc_offload=True)
         now = clock(max(0.0, self.complete_at - clock(0.0)))
-        if not lacks(wish, self.tell(pf, question, now)) and not self.lost:
+        if not lacks(wish, self.tell(pf, question, now)) and not self.lost and not action.functions:
             return Outcome.UNCHANGED
         found = {"inline_mode": wish.inline_mode, "encap_mode": wish.encap_mode}
         self.facts = replace(self.facts, **{name: value.value for name, value in found.items() if value})
         for port in without_offload(wish, self.tell(pf, question, now)):
             if port.netdev not in self.fixed:
                 self.offloading ^= {port.netdev}
+        for vf, function in action.functions.items():
+            if any(there.index == vf and there.driver for there in pf.vfs):
+                self.mistakes.append("a port function was set although its VF had a driver")
+            self.functions[vf] = replace(self.functions.get(vf, PortFunction()), **function.said)
         missing = [vf.index for vf in pf.vfs if vf.index in self.lost and wish.mode is EswitchMode.SWITCHDEV]
         if missing or without_offload(wish, self.tell(pf, question, now)):
             raise KernelError(f"{pf.pci_address}: representors or their offload: not there: {missing}", hint="wait")
