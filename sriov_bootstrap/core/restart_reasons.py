@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from sriov_bootstrap.core.config import NovaRestart
+from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.followup import Need, UnitPlan, UnitState
 from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.packagings import NOVA_COMPUTE, SRIOV_AGENT, units_of
@@ -19,6 +20,7 @@ DUE = frozenset({Need.RESTART, Need.START, Need.WAIT})
 NOVA_UNITS = frozenset(units_of(NOVA_COMPUTE))
 AGENT_UNITS = frozenset(units_of(SRIOV_AGENT))
 AGENT_HABIT = "the agent reads the VFs of a PF once"
+IN_USE = "; VFs in use lack the capability switchdev until it starts with them free"
 
 
 def novas_in(plans: Iterable[UnitPlan]) -> tuple[str, ...]:
@@ -52,7 +54,8 @@ def give_reasons(
             text = f'{plan.name}: not restarted (nova_restart = "when_needed"): {version.habit}'
             reasoned.append(UnitPlan(plan.name, Need.FINDS_VFS, why=text))
         else:
-            reasoned.append(replace(plan, why=_why(version, can_do_without=can_do_without)))
+            cost = IN_USE if version.scans_once and _has_switchdev_vf_in_use(saved) else ""
+            reasoned.append(replace(plan, why=_why(version, can_do_without=can_do_without) + cost))
     return tuple(reasoned)
 
 
@@ -60,6 +63,11 @@ def _knew_all_pfs(started_at: float, saved: State, pending: PendingRestart) -> b
     """Whether a unit that started then found each PF whose VFs changed; for a preview, each PF of this host."""
     addresses = pending.pci_addresses or tuple(saved.present_since)
     return all(saved.present_since.get(address, started_at) < started_at for address in addresses)
+
+
+def _has_switchdev_vf_in_use(saved: State) -> bool:
+    """A VF that a VM has is without its netdev on the host, by which nova tells whether it is a port of a switch."""
+    return any(pf.eswitch_mode == EswitchMode.SWITCHDEV and pf.vfs_in_use for pf in saved.report.pfs)
 
 
 def _why(version: NovaVersion, *, can_do_without: bool) -> str:

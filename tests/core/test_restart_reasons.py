@@ -2,10 +2,11 @@
 
 import pytest
 
-from builders import PF, PF2
+from builders import PF, PF2, vf_address
 from sriov_bootstrap.core.config import NovaRestart
 from sriov_bootstrap.core.followup import Need, UnitPlan, UnitState
 from sriov_bootstrap.core.nova_version import NovaVersion
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState, VfReport
 from sriov_bootstrap.core.restart_reasons import AGENT_HABIT, give_reasons, novas_in
 from sriov_bootstrap.core.state import FailedRestart, PendingRestart, State
 
@@ -23,11 +24,12 @@ def reasoned(
     need: Need = Need.RESTART,
     present_since: dict[str, float] = HERE,
     pending: PendingRestart = CHANGE,
+    report: PassReport = PassReport(),
 ) -> UnitPlan:
     """nova-compute's plan; it started at 50."""
     unit = UnitState(NOVA, "loaded", "active", 50.0)
     versions = {NOVA: NovaVersion(version, "dpkg" if version else "")}
-    saved = State(present_since=present_since)
+    saved = State(present_since=present_since, report=report)
     (plan,) = give_reasons([UnitPlan(NOVA, need)], [unit], versions, nova_restart, saved, pending)
     return plan
 
@@ -56,6 +58,23 @@ def test_a_version_that_finds_new_vfs_restarts_only_if_that_is_asked_for(version
     text = f'{NOVA}: not restarted (nova_restart = "when_needed"): {finds}'
     assert reasoned(version, WHEN_NEEDED) == UnitPlan(NOVA, Need.FINDS_VFS, why=text)
     assert reasoned(version, WHEN_NEEDED, need=Need.WAIT).need is Need.FINDS_VFS
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "user", "is_said"),
+    [
+        ("34.0.0", "switchdev", "VM a", True),
+        ("", "switchdev", "VM a", True),
+        ("33.0.2", "switchdev", "VM a", False),
+        ("34.0.0", "legacy", "VM a", False),
+        ("34.0.0", "switchdev", "", False),
+    ],
+)
+def test_what_a_restart_costs_vfs_in_use_is_said(version: str, mode: str, user: str, *, is_said: bool) -> None:
+    vfs = (VfReport(0, vf_address(PF, 0), user=user),)
+    report = PassReport(pfs=(PfReport("a", "1", PfState.OK, PF, eswitch_mode=mode, vfs=vfs),))
+    plan = reasoned(version, ALWAYS, report=report)
+    assert plan.why.endswith("until it starts with them free") is is_said
 
 
 @pytest.mark.parametrize("present_since", [{PF: 50.0, PF2: 10.0}, {PF2: 10.0}, {}])
