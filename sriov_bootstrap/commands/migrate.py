@@ -10,7 +10,8 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.conflicts.checks import find_masters
-from sriov_bootstrap.conflicts.migrate import Migration, migrate
+from sriov_bootstrap.conflicts.migrate import migrate
+from sriov_bootstrap.conflicts.proposals import Migration
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey
 from sriov_bootstrap.conflicts.switches import switch_commands

@@ -11,7 +11,9 @@ from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.formats.modprobe import COUNTS, ModprobeLine, Parameter, module_name
 
 RUNNING = "/proc/cmdline"
-WORD = re.compile(rf"(?<![\w.-])([A-Za-z][\w-]{{0,63}})\.({'|'.join(COUNTS)})=[\"']?([^\s\"'\\]{{1,256}})")
+WORD = re.compile(
+    rf"(?<![\w.-])([A-Za-z][\w-]{{0,63}})\.({'|'.join(COUNTS).replace('_', '[_-]')})=[\"']?([^\s\"'\\]{{1,256}})"
+)
 MAX_LINE = 1 << 14
 MAX_WORDS = 64  # of one file
 APPLIES = (
@@ -40,14 +42,14 @@ def loader_parameters(sources: Iterable[Source]) -> tuple[Parameter, ...]:
 
 def _parameters(source: Source) -> Iterator[Parameter]:
     words = 0
-    for number, line in enumerate(source.text.split("\n") if "_vf" in source.text else (), 1):
-        if "_vf" not in line or line.lstrip().startswith("#"):
+    for number, line in enumerate(source.text.split("\n") if "vf" in source.text else (), 1):
+        if "vf" not in line or line.lstrip().startswith("#"):
             continue
         for module, name, value in WORD.findall(line[:MAX_LINE]):
             words += 1
             if words > MAX_WORDS:
                 return
-            yield Parameter(ModprobeLine(source.path, number, ("options", module)), module, value, name)
+            yield Parameter(ModprobeLine(source.path, number, ("options", module)), module, value, module_name(name))
 
 
 def remedy_at(given: Parameter) -> str:

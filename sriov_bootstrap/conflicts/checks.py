@@ -17,6 +17,7 @@ from sriov_bootstrap.conflicts.codes import CODES_OF
 from sriov_bootstrap.conflicts.generated import name_generator
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.master import Master, Search
+from sriov_bootstrap.conflicts.paths import ADDRESS_ALONE
 from sriov_bootstrap.conflicts.readers import READERS
 from sriov_bootstrap.conflicts.survey import DeviceLinks, Format, MastersSurvey, Note, without_overridden
 from sriov_bootstrap.core.config import Match, PfRule
@@ -80,6 +81,10 @@ def check_masters(host: Host, survey: MastersSurvey, masters: Iterable[Master]) 
 
 
 def _judge_master(master: Master, host: Host, known: NetdevNames) -> Iterator[Finding]:
+    if master.is_mention:
+        problem = f"may set VFs: {master.doubt}"
+        yield Finding(CODES_OF[master.format][1], master.place, problem, evidence=master.evidence, remedy=master.remedy)
+        return
     if not master.devices:
         yield _master_finding(master, "of a PF that cannot be determined", is_error=False)
         return
@@ -91,6 +96,7 @@ def _judge_master(master: Master, host: Host, known: NetdevNames) -> Iterator[Fi
         or (wish.pf is None and not hit and any(_may_name(device, wish.rule.match) for device in master.devices))
     ]
     if wishes:
+        master = _with_strangers(master, host)
         others = [wish for wish in wishes if wish.target != master.num_vfs]
         is_error = (
             bool(others) and master.is_certain and None not in {master.num_vfs, *(other.target for other in others)}
@@ -104,6 +110,16 @@ def _judge_master(master: Master, host: Host, known: NetdevNames) -> Iterator[Fi
         yield _master_finding(
             master, f"of {shortlist(names, SHOWN)}, which is not a PF on this host now{asked}", is_error=False
         )
+
+
+def _with_strangers(master: Master, host: Host) -> Master:
+    """With what its remedy must not take away: the VFs of what is no PF of a NIC."""
+    addresses = [device.pci_address for device in master.devices if ADDRESS_ALONE.fullmatch(device.pci_address)]
+    known = {pf.pci_address for pf in host.pfs}
+    strange = tuple(address for address in addresses if address not in known and "*" not in address)
+    if not strange:
+        return master
+    return replace(master, remedy=f"{master.remedy}; but keep what it does for {shortlist(strange, SHOWN)}")
 
 
 def _may_name(device: Match, match: Match) -> bool:

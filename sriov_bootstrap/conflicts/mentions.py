@@ -6,7 +6,7 @@ A comment, a mere read, and what is understood to set nothing are no mentions: a
 import re
 from collections.abc import Iterable, Iterator
 
-from sriov_bootstrap.conflicts import tmpfiles
+from sriov_bootstrap.conflicts import nmstate, tmpfiles
 from sriov_bootstrap.conflicts.library import Library, is_shell, mentions_vfs
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.netdefs import read_netdefs
@@ -71,6 +71,8 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         yield from _lines_with(source.text, COMMAND)
     elif source.format is Format.NETPLAN:
         yield from _lines_with(source.text, COUNT_OF_NETPLAN)
+    elif source.format is Format.NMSTATE and not nmstate.interfaces_of(source):
+        yield from _lines_with(source.text, SETTING)
     elif source.format is Format.INTERFACES:
         lines = ((number, line.split(None, 1)[0]) for number, line in logical_lines(source.text))
         yield from (number for number, word in lines if SETTING.search(word[:MAX_LINE]))

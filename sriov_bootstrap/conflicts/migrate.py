@@ -7,11 +7,11 @@ than somebody has asked for.
 
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.besides import toml_lines
 from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.proposals import Migration, Proposal, Removal
 from sriov_bootstrap.conflicts.survey import Format
 from sriov_bootstrap.conflicts.switches import SwitchCommand, eswitch_lines
 from sriov_bootstrap.conflicts.taken_over import MAX_VFS, Tables, tables_of
@@ -23,55 +23,9 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.vf_attributes import VfAttributes, combine_tables
 
 SHOWN = 8
+KEEP_REST = "change it so that it leaves the PFs of network devices alone"
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
 IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV, Format.SYSFS})
-
-
-class Proposal(Struct, frozen=True):
-    """A proposed rule. `pf` None: what the lines name does not exist now. `has_rule`: the config already has one.
-
-    `num_vfs` None: left to the operator. `notes`: what the operator should know about the choice of the number.
-    `reasons`: why the rule is a comment; () if it is live. `vfs`: lines of what they set for its VFs, as our config has
-    it, and `unsure_vfs`: what they may set; without what a rule that the config has already says. `eswitch`: the same
-    of its switch.
-    """
-
-    match: Match
-    num_vfs: int | None
-    masters: tuple[Master, ...]
-    pf: PfFacts | None = None
-    has_rule: bool = False
-    notes: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    vfs: tuple[str, ...] = ()
-    unsure_vfs: tuple[str, ...] = ()
-    eswitch: tuple[str, ...] = ()
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether a rule for this PF is in force once the config is."""
-        return self.has_rule or not self.reasons
-
-
-class Removal(Struct, frozen=True):
-    """A line to remove, and what to know about it first."""
-
-    master: Master
-    notes: tuple[str, ...] = ()
-
-
-class Migration(Struct, frozen=True):
-    """`removals`: lines that the rules replace, within a file from the last one up: removing one moves those after it.
-
-    `waiting`: those that a rule replaces which is a comment now. `staying`: lines of what is no NIC, and what that is.
-    `unclear`: places that mention VFs, and are not understood.
-    """
-
-    proposals: tuple[Proposal, ...] = ()
-    removals: tuple[Removal, ...] = ()
-    waiting: tuple[Removal, ...] = ()
-    staying: tuple[Removal, ...] = ()
-    unclear: tuple[Master, ...] = ()
 
 
 def migrate(
@@ -95,11 +49,7 @@ def migrate(
     proposed = {_place(master) for proposal in proposals for master in proposal.masters}
     untold = {_place(master) for master in masters if not master.devices}
     lines = {_place(master): master for master in sorted(masters, key=lambda master: (master.path, -master.line))}
-    replaced = {
-        place: Removal(master, _removal_notes(master, strangers))
-        for place, master in lines.items()
-        if place in proposed | untold
-    }
+    replaced = {place: _removal(master, strangers) for place, master in lines.items() if place in proposed | untold}
     foreign = (master for place, master in lines.items() if place not in replaced)
     return Migration(
         tuple(_with_switches(_with_vfs(proposals, config), tuple(commands), config)),
@@ -115,11 +65,14 @@ def _place(master: Master) -> tuple[str, str]:
     return master.place, master.remedy
 
 
-def _removal_notes(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:
+def _removal(master: Master, others: Iterable[PfFacts]) -> Removal:
     made = (master.made,) if master.made else ()
     if not master.devices:
-        return (*made, "its PF could not be determined: add a rule for it")
-    return made + tuple(f"it also sets VFs, and has to stay for that: {device}" for device in _no_nics(master, others))
+        return Removal(master, (*made, "its PF could not be determined: add a rule for it"))
+    if staying := _no_nics(master, others):
+        notes = tuple(f"it also sets VFs, and has to stay for that: {device}" for device in staying)
+        return Removal(replace(master, remedy=KEEP_REST), (*made, *notes))
+    return Removal(master, made)
 
 
 def _no_nics(master: Master, others: Iterable[PfFacts]) -> tuple[str, ...]:
@@ -148,12 +101,12 @@ def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) ->
     match, has_rule = Match(pci_address=pf.pci_address), rule_of(config, pf) is not None
     if _is_there(asked, pf):
         unknown = () if asked else ("the lines do not say the number: this is the current one",)
-        notes = (*_number_notes(asked, pf), *unknown, *doubts, *_besides(masters))
+        notes = (*_number_notes(asked, masters, pf), *unknown, *doubts, *_besides(masters))
         return Proposal(match, pf.num_vfs, masters, pf, has_rule, notes)
     number = asked[0] if len(asked) == 1 and asked[0] <= pf.total_vfs else None
     is_certain = is_told and any(master.is_certain and master.num_vfs == number for master in masters)
     reason = _reason(asked, number, pf, is_certain=is_certain)
-    notes = (*_number_notes(asked, pf), *(() if reason else doubts), *_besides(masters))
+    notes = (*_number_notes(asked, masters, pf), *(() if reason else doubts), *_besides(masters))
     reasons = (reason, *doubts) if reason else ()
     return Proposal(match, number, masters, pf, has_rule, notes, reasons)
 
@@ -230,9 +183,11 @@ def _besides(masters: Iterable[Master]) -> tuple[str, ...]:
     )
 
 
-def _number_notes(asked: list[int], pf: PfFacts) -> tuple[str, ...]:
+def _number_notes(asked: list[int], masters: Iterable[Master], pf: PfFacts) -> tuple[str, ...]:
+    places = {master.place for master in masters}
     over = [number for number in asked if number > pf.total_vfs]
-    disagreement = f"the lines disagree: {shortlist(tuple(map(str, asked)), SHOWN)}"
+    numbers = shortlist(tuple(map(str, asked)), SHOWN)
+    disagreement = f"the lines disagree: {numbers}" if len(places) > 1 else f"the line may set any of these: {numbers}"
     too_many = f"{over[-1]} is too many: the device offers {pf.total_vfs}" if over else ""
     return tuple(filter(None, (disagreement if len(asked) > 1 else "", too_many)))
 

@@ -42,11 +42,16 @@ def read(search: Search) -> Iterator[Master]:
         doubts += ["nmstate takes no merge (<<), and refuses the file"] if has_merge(source) else []
         if stems[source.name.rpartition(".")[0]] > 1:
             doubts.append("there is a file of that name with the other ending, so nmstate applies nothing")
-        interfaces = source.document.get("interfaces") if isinstance(source.document, dict) else None
-        for interface in interfaces[:MAX_ENTRIES] if isinstance(interfaces, list) else ():
+        for interface in interfaces_of(source)[:MAX_ENTRIES]:
             settings = table_of(table_of(interface, "ethernet"), "sr-iov")
             if "total-vfs" in settings and text_of(interface, "state") not in {"absent", "ignore"}:
                 yield _master(source, interface, settings, doubts)
+
+
+def interfaces_of(source: Source) -> list[Any]:
+    """What is to be done; [] in a file of another shape."""
+    interfaces = source.document.get("interfaces") if isinstance(source.document, dict) else None
+    return interfaces if isinstance(interfaces, list) else []
 
 
 def _master(source: Source, interface: dict[str, Any], settings: dict[str, Any], known: list[str]) -> Master:

@@ -147,7 +147,7 @@ OTHER_FILES = (
     *(
         f"{folder}/{name}"
         for folder in ("/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net", "/boot/firmware")
-        for name in ("user-data", "vendor-data")
+        for name in ("user-data", "vendor-data", "network-config")
     ),
     "/etc/infiniband/openib.conf",
     "/etc/mlnx_interface.conf",
@@ -162,6 +162,7 @@ OTHER_FOLDERS = {  # whose files tell a program what to run
     "/var/lib/rancher/k3s/server/manifests": MANIFESTS,
     "/var/lib/rancher/rke2/server/manifests": MANIFESTS,
     "/var/lib/rancher/rke2/agent/pod-manifests": MANIFESTS,
+    "/etc/nmstate/openshift": MANIFESTS,
     "/var/lib/vdsm/persistence/netconf/devices": (),  # oVirt, at each boot
     "/etc/supervisor/conf.d": (".conf",),
     "/etc/supervisord.d": (".ini", ".conf"),

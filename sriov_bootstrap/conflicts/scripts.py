@@ -193,7 +193,7 @@ def _doubt_of_place(path: str) -> str:
     if later := RUN_PARTS.match(path):
         return f"run-parts of Debian only takes names of letters, digits, _ and - in {later[1]}"
     if path.startswith(SNIPPETS):
-        return "it is run when a VM starts that has it as its hookscript"
+        return "it is only run by a VM that has it as its hookscript, when that starts"
     if LOGIN.match(path):
         return "it is run when somebody logs in, not at boot"
     return "it is only run in an initramfs that dracut puts it into" if "/dracut/" in path else ""
@@ -246,9 +246,7 @@ def masters_of_writes(
             known.num_vfs,
             is_certain=not doubt,
             doubt=doubt,
-            remedy=_with_caller(
-                (remedy(known.write, source) if remedy else "") or _remedy(source, known.write), source
-            ),
+            remedy=(remedy(known.write, source) if remedy else "") or _remedy(source, known.write),
             possible=() if known.num_vfs is not None else tuple(sorted(known.numbers)),
             is_lasting=known.is_lasting,
         )
@@ -278,7 +276,8 @@ def _remedy(source: Source, write: Write) -> str:
     """Leaves a script that runs: a block may not be empty, so something that does nothing takes the command's place."""
     number = write.place.line
     line = "".join(source.text.split("\n", number)[number - 1 : number])
-    what = f"line {number} of {source.path}"
+    caller = f" (run by {source.caller})" if source.caller else ""
+    what = f"line {number} of {source.path}{caller}"
     command = line
     if source.format is Format.CRON:
         command = cron_command(line or "=", has_user=_has_user(source))
@@ -286,11 +285,5 @@ def _remedy(source: Source, write: Write) -> str:
         command = line.strip().partition(" ")[2]
     is_whole = write.is_alone and len(line) <= MAX_LINE and not line.endswith("\\") and is_one_command(command)
     if is_whole:
-        done = f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
-    else:
-        done = f"put : in the place of the command that sets VFs in {what}, with an editor"
-    return done
-
-
-def _with_caller(remedy: str, source: Source) -> str:
-    return f"{remedy} (run by {source.caller})" if source.caller else remedy
+        return f"delete {what}: sed -i {number}d {shell_quoted(source.path)}"
+    return f"in an editor, replace the command that sets VFs in {what} with : (which does nothing)"

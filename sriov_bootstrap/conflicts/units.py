@@ -177,7 +177,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     keys: dict[tuple[str, int], str] = {}
     for instance in unit.instances:
         context, targets = _context(unit, instance, files, script), tuple(_output_targets(unit, instance))
-        started, starts = list[Write](), unit.starts(instance)
+        started, starts, first = list[Write](), unit.starts(instance), len(runs)
         for entry in unit.commands:
             script.steps.take(len(entry.value))
             part = Script(entry.source, script.search, script.steps)
@@ -196,7 +196,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
                 started += writes
             else:
                 runs.append(UnitRun(tuple(writes), OTHER_TIMES.get(entry.key, "")))
-        runs.append(_run_of_start(tuple(started), unit, instance, script.search.survey))
+        runs.insert(first, _run_of_start(tuple(started), unit, instance, script.search.survey))
     remedy = _remedy_of_unit(unit, readings, script.search)
     for run in runs:
         for master in masters_of_writes(script, run.writes, unit.sources, keys, remedy, doubt=run.doubt):
@@ -293,5 +293,6 @@ def _remedy_to_disable(unit: Unit, survey: MastersSurvey) -> str:
     places = dict.fromkeys(place for name in names for place in survey.pulled_by.get(name, ()))
     also = f", and what starts it from {shortlist(tuple(places), SHOWN)}" if places else ""
     named = " ".join(map(shell_quoted, disabled[:SHOWN])) or shell_quoted(unit.name)
-    why = "without --now: its ExecStop= may destroy VFs; it does nothing else"
+    stops = any(entry.key in STOPS for entry in unit.commands)
+    why = f"{'without --now: its ExecStop= may destroy VFs; ' if stops else ''}it does nothing else"
     return f"systemctl disable {named} ({why}), and remove {unit.sources[0].path}{also}"

@@ -64,7 +64,7 @@ class Parameter(Struct, frozen=True):
 
 
 def module_name(text: str) -> str:
-    """The kernel takes `-` for `_` in a module's name."""
+    """The kernel takes `-` for `_` in a module's name, and in a parameter's."""
     return text.replace("-", "_")
 
 
@@ -83,7 +83,7 @@ def parse(texts: dict[str, str], command_line: tuple[str, ...]) -> tuple[Modprob
         name, _, value = word.strip('"').partition("=")
         if name in {"modprobe.blacklist", "module_blacklist"}:
             found += [ModprobeLine(CMDLINE, 0, ("blacklist", module)) for module in value.split(",") if module]
-        elif (parts := name.rpartition("."))[2] in COUNTS and parts[0]:
+        elif module_name((parts := name.rpartition("."))[2]) in COUNTS and parts[0]:
             found.append(ModprobeLine(CMDLINE, 0, ("options", parts[0], f"{parts[2]}={value}")))
     return tuple(found)
 
@@ -117,7 +117,7 @@ def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine 
 
 def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter]:
     """Every time that a module is given this one; the last of a line wins, unless the module refuses one before it."""
-    start = rf"(?<![\w.-]){name}=[\"']?"
+    start = rf"(?<![\w.-]){_spelling(name)}=[\"']?"
     given = {"options": re.compile(rf"{start}([^\s\"']*)"), "install": re.compile(rf"{start}([^\s\"';&|]*)")}
     for line in lines:
         if line.words[0] in given:

@@ -8,6 +8,7 @@ A user's cron table is read as root, so nothing grows faster than its text: valu
 loops are followed a bounded number of times, and `Steps` counts what is read and built.
 """
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 
+READING = re.compile(r"\b(?:for|cat|grep|head|read|wc|ls|stat|test|awk)\b|\[ |<|(?:^|\s)-[efrsw]\s")
+MAX_LINE = 1 << 12
 NO_FILES = ScriptFiles()
 
 
@@ -107,8 +110,9 @@ def follow(
 
 
 def _names_file(text: str) -> bool:
-    """Whether a line that is no comment does."""
-    return FILE in text and any(FILE in line for line in text.split("\n") if not line.lstrip().startswith("#"))
+    """Whether a line that is no comment does, and neither reads the file nor goes over a list of them."""
+    lines = (line for line in text.split("\n") if FILE in line) if FILE in text else ()
+    return any(not line.lstrip().startswith("#") and not READING.search(line[:MAX_LINE]) for line in lines)
 
 
 def writes(text: str, *, first_line: int = 1, is_shell: bool = True, steps: Steps | None = None) -> tuple[Write, ...]:

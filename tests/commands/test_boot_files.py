@@ -441,7 +441,7 @@ def test_of_several_numbers_the_one_that_is_there_is_taken(tree: HostTree, capsy
     write_files(tree, rc_local(text))
     main(["migrate"], root=str(tree.root))
     out = capsys.readouterr().out
-    assert "# the lines disagree: 4, 8\n[[pf]]\n" in out
+    assert "# the line may set any of these: 4, 8\n[[pf]]\n" in out
     assert "num_vfs = 8\n" in out
     (found,) = diagnosed(tree, capsys)
     assert found["code"] == "SB-W351"
@@ -477,7 +477,7 @@ def test_after_the_remedy_the_script_runs_and_sets_nothing(
             assert found[-1]["remedy"].endswith(f": sed -i {number}d /etc/rc.local")
             del lines[number - 1]
         else:
-            assert found[-1]["remedy"].startswith(f"put : in the place of the command that sets VFs in line {number} ")
+            assert found[-1]["remedy"].startswith(f"in an editor, replace the command that sets VFs in line {number} ")
             lines[number - 1] = lines[number - 1].replace(WRITE, ":", 1).replace(f"tee {FILE}", ":")
         assert "\n".join(lines) != path.read_text()
         path.write_text("\n".join(lines))

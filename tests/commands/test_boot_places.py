@@ -114,7 +114,7 @@ def test_a_unit_that_is_made_from_an_init_script_is_not_said_twice(
             },
             "it is only started when main.service fails",
         ),
-        ({"var/lib/vz/snippets/vf.sh": ECHO}, "it is run when a VM starts that has it as its hookscript"),
+        ({"var/lib/vz/snippets/vf.sh": ECHO}, "it is only run by a VM that has it as its hookscript, when that starts"),
         (
             {
                 "etc/systemd/system/vf.socket": "[Socket]\nListenStream=9\n",

@@ -201,6 +201,16 @@ SPLIT = (
             id="a second document, which netplan does not read",
         ),
         pytest.param(
+            {"etc/nmstate/a.yml": "desiredState:\n  interfaces:\n  - ethernet: {sr-iov: {total-vfs: 8}}\n"},
+            "/etc/nmstate/a.yml:3",
+            id="a file of another shape",
+        ),
+        pytest.param(
+            {"var/lib/cloud/seed/nocloud/network-config": f"ethernets:\n  a: {{{COUNT}: 8}}\n"},
+            "/var/lib/cloud/seed/nocloud/network-config:2",
+            id="a seed of cloud-init",
+        ),
+        pytest.param(
             {"var/lib/rancher/k3s/server/manifests/vf.yaml": "kind: SriovNetworkNodePolicy\nspec: {numVfs: 8}\n"},
             "/var/lib/rancher/k3s/server/manifests/vf.yaml:2",
             id="a manifest that k3s applies",
@@ -246,6 +256,9 @@ def test_it_is_said_who_runs_it_and_how_often_it_is_mentioned(
         ({"etc/tmpfiles.d/vfs.conf": f"# VFs\nw {FILE} - - - - 7\n"}, 7),
         ({"usr/lib/tmpfiles.d/vfs.conf": f'w+! "{FILE}"  -  -  -  -  0x2\n'}, 2),
         ({"etc/tuned/a/tuned.conf": f"[sysfs]\n{FILE} = 6\n"}, 6),
+        ({"etc/modprobe.d/igb.conf": "options igb max-vfs=5\n"}, 5),
+        ({"proc/cmdline": "ro igb.max-vfs=5\n"}, 5),
+        ({"boot/grub/custom.cfg": "linux /vmlinuz ro igb.max-vfs=5\n"}, 5),
         ({"etc/modprobe.d/igb.conf": f"install igb modprobe -i igb; echo 5 > {FILE}\n"}, 5),
     ],
 )

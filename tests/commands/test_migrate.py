@@ -121,7 +121,7 @@ def test_what_would_destroy_vfs_is_a_comment(tree: HostTree, capsys: pytest.Capt
     assert comments(out) == ["the 4 VFs that exist now would be destroyed: the lines ask for another number"]
     assert f"# num_vfs = {number}\n" in out
     assert "they will keep fighting" not in out
-    assert "# Remove these only once the rules above that are commented out are decided" in out
+    assert "# Remove these only after you have decided on the rules that are commented out" in out
 
 
 def test_doubts_are_reasons_where_there_are_no_vfs_and_notes_where_they_are(
@@ -319,6 +319,16 @@ def test_a_line_for_nics_and_others_keeps_its_part_for_these(
     out, _ = migrate(with_gpu, capsys)
     assert [one.match.pci_address for one in understood(out).pf] == [PF, PF2]
     assert f"#       it also sets VFs, and has to stay for that: {GPU} (i915) is not a network device\n" in out
+
+
+def test_what_a_line_does_for_others_is_kept(with_gpu: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    line = f"for d in {GPU} {PF}; do echo 7 > /sys/bus/pci/devices/$d/sriov_numvfs; done\n"
+    with_gpu.write("etc/rc.local", line).chmod(0o700)
+    out, _ = migrate(with_gpu, capsys)
+    assert "#       change it so that it leaves the PFs of network devices alone\n" in out
+    with_gpu.configure(rule(4))
+    main(["doctor"], root=str(with_gpu.root))
+    assert f"; but keep what it does for {GPU}\n" in capsys.readouterr().out
 
 
 def test_a_gpu_that_the_config_names_has_its_rule(with_gpu: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

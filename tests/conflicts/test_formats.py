@@ -55,7 +55,7 @@ def test_what_is_no_network_device_is_not_ours() -> None:
     assert not find(Source(Format.UNIT, UNIT, "[Service]\nExecStart=sh -c 'echo 1 > /sys/class/drm/x/sriov_numvfs'\n"))
 
 
-PUT_COLON = "put : in the place of the command that sets VFs in line 1 of /etc/rc.local, with an editor"
+PUT_COLON = "in an editor, replace the command that sets VFs in line 1 of /etc/rc.local with : (which does nothing)"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_instances_of_a_template() -> None:
     assert [one.doubt for one in found] == ["it is in a block that is not always run"] * 2
 
 
-WHY = "without --now: its ExecStop= may destroy VFs; it does nothing else"
+WHY = "it does nothing else"
 DISABLE = f"systemctl disable vfs.service ({WHY}), and remove {UNIT}"
 RELOAD = "then: systemctl daemon-reload"
 
@@ -238,7 +238,7 @@ def test_scripts_are_followed_once() -> None:
         "/etc/vfs": "/etc/udev/rules.d/a.rules:1",
     }
     (found,) = find(Source(Format.SCRIPT, "/opt/vfs.sh", f"echo 8 > {FILE}\n", caller="/etc/rc.local:2"))
-    assert found.remedy == "delete line 1 of /opt/vfs.sh: sed -i 1d /opt/vfs.sh (run by /etc/rc.local:2)"
+    assert found.remedy == "delete line 1 of /opt/vfs.sh (run by /etc/rc.local:2): sed -i 1d /opt/vfs.sh"
 
 
 NET = 'ACTION=="add", SUBSYSTEM=="net", '

@@ -388,6 +388,7 @@ def test_one_command(text: str, *, is_one: bool) -> None:
         ("F=sriov_numvfs\necho $(x) > $D/$P", [2]),
         ("F=sriov_numvfs\necho eight > $P", []),
         (f"N=$(cat {A})\necho $N > $P", []),
+        (f"for f in {A}; do n=$((n + $(cat $f))); done; echo $n > $P", []),
         ("# sriov_numvfs\necho 8 > $P", []),
         ("echo 8 > $P", []),
         (f"echo 8 > {A}; echo 4 > $P", []),
