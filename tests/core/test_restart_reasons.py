@@ -14,6 +14,7 @@ NOVA, AGENT, OWN = "nova-compute.service", "neutron-sriov-agent.service", "own.s
 ALWAYS, WHEN_NEEDED = NovaRestart.ALWAYS, NovaRestart.WHEN_NEEDED
 HERE = {PF: 10.0, PF2: 10.0}
 CHANGE = PendingRestart(100.0, (PF,))
+NO_REPORT = PassReport()
 MAY = "it may read PCI devices only when it starts, as nova does since 34 (2026.2)"
 
 
@@ -24,7 +25,7 @@ def reasoned(
     need: Need = Need.RESTART,
     present_since: dict[str, float] = HERE,
     pending: PendingRestart = CHANGE,
-    report: PassReport = PassReport(),
+    report: PassReport = NO_REPORT,
 ) -> UnitPlan:
     """nova-compute's plan; it started at 50."""
     unit = UnitState(NOVA, "loaded", "active", 50.0)
