@@ -163,10 +163,10 @@ test-openstack: openstack-setup lab-images wheel deb ## nova's and neutron's own
 	$(PYTEST) --no-cov -m openstack
 
 cloud-setup: setup
-	@tests/cloud/setup.sh
+	@tests/cloud/setup.sh $(RELEASE)
 
-test-cloud: cloud-setup wheel ## verify openstack against real keystone, neutron, its agent, nova and placement on this machine; not in `make test`
-	$(PYTEST) --no-cov --durations=0 --durations-min=1 tests/cloud
+test-cloud: cloud-setup wheel ## verify openstack against real keystone, neutron, its agent, OVN, nova and placement on this machine; RELEASE=older for nova 28 and neutron 23; not in `make test`
+	SRIOV_CLOUD_RELEASE=$(RELEASE) $(PYTEST) --no-cov --durations=0 --durations-min=1 tests/cloud
 
 prepare: lint lintian rpmlint lab-images openstack-setup wheel collection
 

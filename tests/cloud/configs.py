@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
+from cloud.releases import Release
+
 ADDRESS = "127.21.9.69"  # nothing else on the machine listens there
 HOST = "compute-1"
 PASSWORD = "control-plane-secret"  # noqa: S105 - of what lives for a test
 PHYSICAL_NETWORK = "physnet2"
-API_PORTS = {
-    "keystone": ("keystone.wsgi.api", 5000),
-    "glance-api": ("glance.wsgi.api", 9292),
-    "placement": ("placement.wsgi.api", 8778),
-    "neutron-api": ("neutron.wsgi.api", 9696),
-    "nova-api": ("nova.wsgi.osapi_compute", 8774),
-}
+OVN_PORTS = {"ovn-nb": 6641, "ovn-sb": 6642}
 CREDENTIALS = f"""\
 auth_type = password
 auth_url = http://{ADDRESS}:5000/v3
@@ -26,9 +22,8 @@ region_name = RegionOne
 TRANSPORT = f"transport_url = rabbit://guest:guest@{ADDRESS}:5672/"
 
 
-def write_configs(folder: Path, run: Path) -> None:
-    """Into this folder, for services whose data is below `run`."""
-    venv = run.parent / "venv"
+def write_configs(folder: Path, run: Path, release: Release) -> None:
+    """Into this folder, for services of this release whose data is below `run`."""
     token = f"""\
 [keystone_authtoken]
 www_authenticate_uri = http://{ADDRESS}:5000
@@ -63,13 +58,13 @@ filesystem_store_datadir = {run}/staging
 filesystem_store_datadir = {run}/tasks
 [paste_deploy]
 flavor = keystone
-config_file = {venv}/etc/glance/glance-api-paste.ini
+config_file = {release.venv}/etc/glance/glance-api-paste.ini
 {token}""",
         "placement.conf": f"""\
 [placement_database]
 connection = {database(run, "placement")}
 {token}""",
-        "neutron.conf": neutron(run, venv, token),
+        "neutron.conf": neutron(run, release, token),
         "nova.conf": nova(run, token),
         "nova-compute.conf": f"""\
 [DEFAULT]
@@ -94,7 +89,7 @@ def database(run: Path, name: str) -> str:
     return f"mysql+pymysql://root@localhost/{name}?unix_socket={run}/mariadb.sock&charset=utf8mb4"
 
 
-def neutron(run: Path, venv: Path, token: str) -> str:
+def neutron(run: Path, release: Release, token: str) -> str:
     """The heartbeats of agents are short: a test waits until one counts as dead."""
     return f"""\
 [DEFAULT]
@@ -102,7 +97,7 @@ auth_strategy = keystone
 core_plugin = ml2
 service_plugins =
 host = {HOST}
-api_paste_config = {venv}/etc/neutron/api-paste.ini
+api_paste_config = {release.venv}/etc/neutron/api-paste.ini
 state_path = {run}/neutron
 {TRANSPORT}
 rpc_workers = 1
@@ -120,14 +115,20 @@ lock_path = {run}/neutron-locks
 [oslo_messaging_notifications]
 driver = noop
 [ml2]
-type_drivers = flat,vlan
+type_drivers = flat,vlan,geneve
 tenant_network_types = vlan
-mechanism_drivers = sriovnicswitch
+mechanism_drivers = {",".join(release.drivers)}
 extension_drivers = port_security
 [ml2_type_flat]
 flat_networks = *
 [ml2_type_vlan]
 network_vlan_ranges = {PHYSICAL_NETWORK}:100:199,physnet9:100:199
+[ml2_type_geneve]
+vni_ranges = 1:99
+max_header_size = 38
+[ovn]
+ovn_nb_connection = tcp:{ADDRESS}:{OVN_PORTS["ovn-nb"]}
+ovn_sb_connection = tcp:{ADDRESS}:{OVN_PORTS["ovn-sb"]}
 {token}"""
 
 

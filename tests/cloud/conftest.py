@@ -16,7 +16,9 @@ from builders import PF, PF3, vf_address
 from cloud.configs import ADDRESS, HOST, PASSWORD, PHYSICAL_NETWORK
 from cloud.control_plane import ControlPlane, running
 from cloud.processes import wait_until
+from cloud.releases import RELEASE
 from fakes_host import HostTree
+from sriov_bootstrap.verify.openstack.survey import NIC_SWITCH_AGENT, OVN_CONTROLLERS
 
 RUN_CLI = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 CONFIG = f"""\
@@ -99,9 +101,14 @@ class Cloud:
         return code, json.loads(out)
 
     def is_ready(self) -> bool:
-        """Whether the agent lives, and nova may give the host a server."""
-        agents = list(self.admin.network.agents(host=HOST))
-        return any(agent.is_alive for agent in agents) and any(self.admin.compute.hypervisors())
+        """Whether the agent and the chassis live, and nova may give the host a server."""
+        kinds = (NIC_SWITCH_AGENT, *([OVN_CONTROLLERS[0]] if RELEASE.has_ovn else []))
+        return all(map(self.is_alive, kinds)) and any(self.admin.compute.hypervisors())
+
+    def is_alive(self, kind: str) -> bool:
+        """Whether neutron thinks so of the host's agent of this kind."""
+        agents = self.admin.network.agents(host=HOST, agent_type=kind)
+        return any(agent.is_alive for agent in agents)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A control plane: keystone, glance, placement, neutron and nova as native processes on a loopback address.
+"""A control plane: keystone, glance, placement, neutron with OVN and nova as native processes on a loopback address.
 
 `ControlPlane(tree)` is all of it for one simulated host. It has a MariaDB and a RabbitMQ of its own, with folders below
 build/cloud, and ends what it started, by process group; so does the kernel if this program is killed. Databases are
@@ -15,12 +15,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from cloud.configs import ADDRESS, API_PORTS, HOST, PHYSICAL_NETWORK, write_configs
-from cloud.databases import BUILD, RUN, start_databases
+from cloud.configs import ADDRESS, HOST, PHYSICAL_NETWORK, write_configs
+from cloud.databases import RUN, start_databases
+from cloud.ovn import start_chassis, start_ovn
 from cloud.processes import LOGS, Processes
+from cloud.releases import BUILD, RELEASE
 
 HERE = Path(__file__).parent
-BIN = BUILD / "venv" / "bin"
+BIN = RELEASE.venv / "bin"
 REQUESTS = LOGS / "requests"
 EPMD_PORT = "4370"
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # not Debian's script around it, which becomes another user
@@ -30,6 +32,9 @@ ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
     "SRIOV_CLOUD_REQUESTS": str(REQUESTS),
     "PYTHONPATH": str(HERE.parent),
+    "ASGI_WORKERS": "1",  # neutron's ovn driver wants to know, and waitress does not tell
+    "OVS_RUNDIR": str(RUN / "ovn"),
+    "OVN_RUNDIR": str(RUN / "ovn"),
     "OS_NEUTRON_CONFIG_DIR": str(RUN / "etc"),
     "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
     "OS_NOVA_CONFIG_DIR": str(RUN / "etc"),
@@ -71,8 +76,9 @@ class ControlPlane:
         shutil.rmtree(RUN, ignore_errors=True)
         for folder in ("etc", "log", "home", "images", "rabbitmq"):
             (RUN / folder).mkdir(parents=True)
-        write_configs(RUN / "etc", RUN)
-        shutil.copy(BUILD / "venv" / "etc" / "nova" / "api-paste.ini", RUN / "etc" / "nova-api-paste.ini")
+        write_configs(RUN / "etc", RUN, RELEASE)
+        shutil.copy(RELEASE.venv / "etc" / "nova" / "api-paste.ini", RUN / "etc" / "nova-api-paste.ini")
+        shutil.copy(RELEASE.venv / "etc" / "glance" / "glance-api-paste.ini", RUN / "etc")  # glance 27 looks there
         try:
             self._start_basis()
             self._start_services()
@@ -89,21 +95,25 @@ class ControlPlane:
         self.processes.await_port("epmd", int(EPMD_PORT))
         self.processes.start("rabbitmq", RABBITMQ)
         start_databases(self.processes)
+        if RELEASE.has_ovn:
+            start_ovn(self.processes, RUN / "ovn")
         self.processes.await_port("rabbitmq", 5672)
 
     def _start_services(self) -> None:
         etc = RUN / "etc"
-        for name, (module, port) in API_PORTS.items():
-            self.processes.start(name, BIN / "python", HERE / "serve_wsgi.py", module, ADDRESS, str(port))
+        for name, (application, port) in RELEASE.apis.items():
+            self.processes.start(name, BIN / "python", HERE / "serve_wsgi.py", application, ADDRESS, str(port))
             if name == "keystone":  # the others ask it
                 self.processes.await_port(name, port)
                 self.processes.run(BIN / "python", HERE / "fill_keystone.py")
         self.processes.start("neutron-rpc", BIN / "neutron-rpc-server", f"--config-file={etc}/neutron.conf")
         for name in ("conductor", "scheduler"):
             self.processes.start(f"nova-{name}", BIN / f"nova-{name}", f"--config-file={etc}/nova.conf")
-        for name, (_, port) in API_PORTS.items():
+        for name, (_, port) in RELEASE.apis.items():
             self.processes.await_port(name, port)
         self.start_agent(HOST, PHYSICAL_NETWORK)
+        if RELEASE.has_ovn:
+            start_chassis(self.processes, RUN / "ovn")
         files = (f"--config-file={etc}/nova.conf", f"--config-file={etc}/nova-compute.conf")
         self.processes.start("nova-compute", BIN / "python", HERE / "run_compute.py", str(self._tree), *files)
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from cloud.configs import ADDRESS, PASSWORD
 from cloud.processes import Processes
+from cloud.releases import BUILD, RELEASE
 
-BUILD = Path(__file__).parents[2] / "build" / "cloud"
 RUN = BUILD / "run"
-MADE = BUILD / "databases"
+MADE = RELEASE.databases
 NAMES = ("keystone", "glance", "placement", "neutron", "nova_api", "nova", "nova_cell0")
 KEPT = ("fernet", "mariadb")  # folders
 
 
 def start_databases(processes: Processes) -> None:
     """A running MariaDB, with all tables in it."""
-    recipe = hashlib.sha256((BUILD / "venv" / ".setup").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    recipe = hashlib.sha256((RELEASE.venv / ".setup").read_bytes() + Path(__file__).read_bytes()).hexdigest()
     stamp = MADE / "recipe"
     if not stamp.exists() or stamp.read_text() != recipe:
         shutil.rmtree(MADE, ignore_errors=True)

@@ -4,7 +4,12 @@ Runs in the services' venv, never in ours. Only the places where it looks are ot
 the server and hears from it is its own. The tree's VFs have netdevs, so it asks no kernel about VFs of guests.
 """
 
+import contextlib
+import importlib
 import sys
+
+with contextlib.suppress(ImportError):  # up to neutron 25 it decides how everything does several things at once
+    importlib.import_module("neutron.cmd.eventlet")
 
 from neutron.plugins.ml2.drivers.mech_sriov.agent import eswitch_manager, sriov_nic_agent
 

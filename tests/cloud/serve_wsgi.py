@@ -1,4 +1,7 @@
-"""`serve_wsgi.py MODULE ADDRESS PORT`: a service's API under waitress. Runs in the services' venv, never in ours.
+"""`serve_wsgi.py MODULE:NAME ADDRESS PORT`: a service's API under waitress. Runs in the services' venv, never in ours.
+
+NAME is that of its WSGI application, or with `()` of what makes it. The module is imported first: up to 2025 they
+decide how everything in the process does several things at once.
 
 Each request is a line in REQUESTS before it is answered: user agent, token, method, service, path.
 """
@@ -8,8 +11,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
-
-import waitress
 
 REQUESTS = os.environ["SRIOV_CLOUD_REQUESTS"]
 
@@ -26,11 +27,13 @@ def noting(application: Callable[..., Iterable[bytes]], service: str) -> Callabl
     return noted
 
 
-def main(module: str, address: str, port: str) -> None:
+def main(place: str, address: str, port: str) -> None:
     """Serves until it is ended."""
     sys.argv[1:] = []  # the services read their options there
-    service = module.partition(".")[0]
-    application = noting(importlib.import_module(module).application, service)
+    module, _, name = place.partition(":")
+    found = getattr(importlib.import_module(module), name.removesuffix("()"))
+    application = noting(found() if name.endswith("()") else found, module.partition(".")[0])
+    waitress = importlib.import_module("waitress")
     waitress.serve(application, host=address, port=int(port), threads=8)
 
 

@@ -1,13 +1,16 @@
 #!/bin/sh
-# What `make test-cloud` needs: RabbitMQ and MariaDB from Debian (as root; neither is started), and the services below build/cloud/venv.
+# What `make test-cloud` needs: RabbitMQ, MariaDB and OVN from Debian (as root; none is started), and the services below build/cloud/RELEASE.
 set -eu
 cd "$(dirname "$0")/../.."
+release=${1:-newest}
 
 has_command() { PATH="$PATH:/usr/sbin:/sbin:/usr/lib/rabbitmq/bin" command -v "$1" >/dev/null 2>&1; }
 
 missing_packages() {
     has_command rabbitmq-server || echo rabbitmq-server
     has_command mariadbd || echo mariadb-server
+    has_command ovn-northd || echo ovn-central
+    has_command ovn-controller || echo ovn-host
 }
 
 packages=$(missing_packages | tr '\n' ' ')
@@ -29,4 +32,4 @@ if [ -n "$packages" ]; then
         { cat "$log" >&2; exit 1; }
 fi
 
-packaging/venv.sh build/cloud/venv openstack-cloud
+packaging/venv.sh "build/cloud/$release" "openstack-cloud-$release"

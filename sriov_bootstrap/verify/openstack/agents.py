@@ -36,15 +36,13 @@ def binding_agent(agents: Iterable[Agent], *, with_switchdev: bool) -> Agent | N
 def absence(host: str, *, with_switchdev: bool) -> tuple[str, str]:
     """What is missing if there is none, and what to do."""
     if with_switchdev:
-        text = (
-            "neutron has no OVN chassis and no Open vSwitch agent of this host, and only they bind ports with switchdev"
-        )
+        text = "neutron has no OVN chassis or Open vSwitch agent for this host, and only they bind ports with switchdev"
         return (
             text,
             f"with OVN, on {host}: systemctl status ovn-controller; external_ids:hostname must be {host} as well",
         )
     return (
-        "neutron has no SR-IOV agent of this host",
+        "neutron has no SR-IOV agent for this host",
         f"on {host}: {AGENT_FILES}, and start the agent; its host must be {host} as well",
     )
 

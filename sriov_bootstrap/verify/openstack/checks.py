@@ -30,6 +30,10 @@ from sriov_bootstrap.verify.openstack.survey import (
 )
 
 LEGACY = "legacy"
+CAPABILITY_HINT = (
+    "nova replaces what the port asked for by what the VF's netdev can do, where it has one; sriov-bootstrap doctor on "
+    "the host looks at both"
+)
 
 
 class CheckState(StrEnum):
@@ -260,7 +264,7 @@ def check_vf(host: CloudHost, port: CloudPort, physical_network: str) -> Check:
             CheckState.FAILED, "VF", f"{address} is of {pf}, which is on {pf.physical_network or 'no network'}"
         )
     if problem := mode_problem(pf, port):
-        return Check(CheckState.FAILED, "VF", f"{address} is of {pf}, {problem}")
+        return Check(CheckState.FAILED, "VF", f"{address} is of {pf}, {problem}", CAPABILITY_HINT)
     return Check(
         CheckState.OK,
         "VF",

@@ -32,7 +32,7 @@ from sriov_bootstrap.verify.openstack.unbound import causes, fault_meaning, last
 
 BIND_SECONDS = 30.0
 DELETE_SECONDS = 60.0
-ON_HOST = "2.74"  # since then a server may be asked for on a host, and the scheduler still checks it
+ON_HOST = (2, 74)  # since then, in Train, a server may be asked for on a host, and the scheduler still checks it
 DESCRIPTION = 255  # characters of a message
 
 
@@ -206,11 +206,11 @@ class Proof:
             "imageRef": wish.image,
             "flavorRef": wish.flavor,
             "networks": [{"port": port.id}],
-            "host": self._host.name,
             "metadata": SERVER_MARK,
         }
+        where, microversion = on_host(self._host.name, self._cloud.newest_microversion())
         self._say("making a server")
-        answer = self._cloud.post(Api.COMPUTE, "/servers", {"server": wanted}, microversion=ON_HOST)
+        answer = self._cloud.post(Api.COMPUTE, "/servers", {"server": wanted | where}, microversion=microversion)
         server: CloudServer = row(answer, "server", CloudServer)
         made.note(CloudLeftover(Api.COMPUTE, "server", server.id, name))
         return server
@@ -222,3 +222,13 @@ class Proof:
             return now
 
         return ask_until(lambda now: now.status in {"ACTIVE", "ERROR"}, ask, self._clock, seconds)
+
+
+def on_host(host: str, newest: tuple[int, int]) -> tuple[dict[str, str], str]:
+    """What asks a nova of this newest microversion for a server there, and at which: "" for the oldest.
+
+    Before 2.74 a host could only be named as part of an availability zone, and no filter of the scheduler was asked.
+    """
+    if newest < ON_HOST:
+        return {"availability_zone": f":{host}"}, ""
+    return {"host": host}, "{}.{}".format(*ON_HOST)

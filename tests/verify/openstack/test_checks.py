@@ -70,7 +70,7 @@ def of_agent(**changes: object) -> Survey:
             replace(SURVEY, services=(replace(SERVICE, status="disabled"),)),
             "note nova-compute: nova-compute is up, and disabled: no new VM comes to this host",
         ),
-        (replace(SURVEY, agents=()), "failed agent: neutron has no SR-IOV agent of this host"),
+        (replace(SURVEY, agents=()), "failed agent: neutron has no SR-IOV agent for this host"),
         (
             of_agent(alive=False),
             "failed agent: the SR-IOV agent is dead: neutron has not heard of it for longer than agent_down_time",
@@ -97,7 +97,7 @@ def of_agent(**changes: object) -> Survey:
         ),
         (
             replace(SURVEY, agents=(replace(OVN, alive=False),)),
-            "failed agent: neutron has no SR-IOV agent of this host",
+            "failed agent: neutron has no SR-IOV agent for this host",
         ),
         (
             replace(SURVEY, networks=()),
@@ -140,9 +140,7 @@ def test_ports_with_switchdev_are_bound_by_a_chassis() -> None:
     assert checks[1].text == "the OVN chassis is alive and maps physnet2 to br-ex, for ports with switchdev"
 
 
-NO_CHASSIS = (
-    "neutron has no OVN chassis and no Open vSwitch agent of this host, and only they bind ports with switchdev"
-)
+NO_CHASSIS = "neutron has no OVN chassis or Open vSwitch agent for this host, and only they bind ports with switchdev"
 
 IS_LEFT_ALONE = "which is in switchdev mode, and sriovnicswitch bound the port (hw_veb): no bridge has its representor"
 HAS_NO_REPRESENTOR = "which is in legacy mode, and the port was bound to a bridge (ovs): there is no representor"
@@ -176,7 +174,7 @@ HAS_NO_REPRESENTOR = "which is in legacy mode, and the port was bound to a bridg
         (
             replace(PF, eswitch_mode="legacy"),
             replace(SURVEY, agents=(OVN,)),
-            "failed agent: neutron has no SR-IOV agent of this host",
+            "failed agent: neutron has no SR-IOV agent for this host",
         ),
     ],
 )

@@ -22,9 +22,7 @@ OTHER = replace(NETWORK, physical_network="physnet3")
 NO_SEGMENT = "network sriov has no flat or vlan segment on physnet2"
 SWITCHDEV = replace(PORT, profile=PortProfile(capabilities=("switchdev",)))
 OVN = Agent("OVN Controller agent", "compute-1", alive=True, configurations={"bridge-mappings": "physnet2:br-ex"})
-NO_CHASSIS = (
-    "neutron has no OVN chassis and no Open vSwitch agent of this host, and only they bind ports with switchdev"
-)
+NO_CHASSIS = "neutron has no OVN chassis or Open vSwitch agent for this host, and only they bind ports with switchdev"
 NO_DRIVER = "vnic type vdpa is not supported by sriovnicswitch, which binds direct, macvtap, direct-physical"
 
 
@@ -32,7 +30,7 @@ NO_DRIVER = "vnic type vdpa is not supported by sriovnicswitch, which binds dire
     ("port", "network", "agents", "found"),
     [
         (PORT, NETWORK, (DEAD,), (IS_DEAD,)),
-        (PORT, NETWORK, (), ("neutron has no SR-IOV agent of this host",)),
+        (PORT, NETWORK, (), ("neutron has no SR-IOV agent for this host",)),
         (replace(PORT, vnic_type="direct-physical"), NETWORK, (), (DRIVER_MISSING,)),
         (PORT, NETWORK, (AGENT,), (DRIVER_MISSING,)),
         (replace(PORT, vnic_type="vdpa"), NETWORK, (AGENT,), (NO_DRIVER,)),
