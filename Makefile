@@ -180,6 +180,9 @@ test-lab: openstack-setup lab-images wheel deb collection ## every test in the l
 test-cycles: openstack-setup lab-images wheel deb ## libvirt takes one VF and gives it back CYCLES times, 100 by default, with the daemon at work; not in `make test`
 	SRIOV_CYCLES=$(CYCLES) $(PYTEST) --no-cov tests/lab/openstack/test_cycles.py
 
+test-verify: setup lab-setup wheel deb collection ## verify with real libvirt, QEMU and KVM, and a VM that boots, in the lab VM; not in `make test`
+	SRIOV_REAL_VM=1 $(PYTEST) --no-cov --durations=0 --durations-min=1 -s tests/lab/verify
+
 test-nics: setup lab-setup wheel deb collection ## the lab's tests on the kernel from Debian's backports, and those of other NICs; not in `make test`
 	SRIOV_LAB_FLAVOUR=nics $(PYTEST) --no-cov -m "lab and not openstack"
 

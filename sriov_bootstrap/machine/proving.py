@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core.pci_address import parts
 from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
 from sriov_bootstrap.core.vf_attributes import VfAttributes
@@ -25,7 +24,7 @@ from sriov_bootstrap.verify import guest
 from sriov_bootstrap.verify.choice import Choice
 from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
 from sriov_bootstrap.verify.initramfs import archive, entries_for
-from sriov_bootstrap.verify.report import GuestReport, parse_report
+from sriov_bootstrap.verify.report import GuestReport, last_words, parse_report
 from sriov_bootstrap.verify.stages import Accelerator, ProofStage, StageResult, Verification, fail
 from sriov_bootstrap.verify.verdicts import Equipment, Observation, judge_after, judge_back, judge_before
 
@@ -39,7 +38,6 @@ BRIDGE = "0x0604"
 ARCHITECTURE = "x86_64"
 KERNEL, INITRAMFS = "kernel", "initramfs"
 INTERFACE = "libvirt-interface.xml.j2"
-CONSOLE_CHARACTERS = 300
 
 
 class ProofWish(Struct, frozen=True):
@@ -253,9 +251,8 @@ def _end(machine: "HostMachine", proof: VmProof) -> None:
     """The VM ends with the virsh that has created it."""
     if proof.launched is None:
         return
-    console = machine.trial_files.read(f"{proof.vm.name}.console")[-CONSOLE_CHARACTERS:]
-    lines = printable(console.decode(errors="replace")).strip()
-    proof.seen = replace(proof.seen, console="" if proof.seen.report.booted else lines)
+    console = machine.trial_files.read(f"{proof.vm.name}.console")
+    proof.seen = replace(proof.seen, console="" if proof.seen.report.booted else last_words(console))
     child.end(proof.launched.pid)
     os.close(proof.launched.fd)
 

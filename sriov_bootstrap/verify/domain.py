@@ -11,8 +11,12 @@ from sriov_bootstrap.verify.stages import Accelerator
 MEMORY_MIB = 256
 BYTE = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
 # quiet: each character of the console costs a CPU in software thousands of instructions. ipv6.disable: nothing is said
-# on the wire but what is tried. panic: a guest that cannot go on ends at once.
-KERNEL_WORDS = "console=ttyS0 loglevel=3 panic=-1 ipv6.disable=1 mitigations=off no_timer_check random.trust_cpu=on"
+# on the wire but what is tried. panic: a guest that cannot go on ends at once. PYTHONHASHSEED, which the kernel puts
+# into the environment of /init: without RDRAND there are no random numbers yet, and without them Python does not start.
+KERNEL_WORDS = (
+    "console=ttyS0 loglevel=3 panic=-1 ipv6.disable=1 mitigations=off no_timer_check random.trust_cpu=on"
+    " PYTHONHASHSEED=0"
+)
 # la57: five levels of page tables, where each one costs a CPU in software.
 CPUS = {
     Accelerator.KVM: "<cpu mode='host-passthrough'/>",

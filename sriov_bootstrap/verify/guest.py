@@ -1,4 +1,4 @@
-#!/usr/bin/python3 -IS
+#!/usr/bin/python3 -sS
 """The guest's /init: loads the driver of its VFs, looks at them, sends frames, and reports on the second serial port.
 
 It runs on the host's own interpreter, in an initramfs with nothing but what this file loads. So it imports nothing of

@@ -5,9 +5,13 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.undecodable import UNDECODABLE
 
 T = TypeVar("T")
+
+PANIC = "Kernel panic"
+LAST_CHARACTERS = 300
 
 
 class Line(Struct, frozen=True):
@@ -94,6 +98,13 @@ def parse_report(data: bytes, nonce: str) -> GuestReport:
         gateway=next(iter(of("gateway", GuestGateway)), None),
         is_complete=any(name == "end" for name, _ in stages),
     )
+
+
+def last_words(console: bytes) -> str:
+    """What a guest said last, in one line: of a kernel that panicked what it says of it, without the registers."""
+    lines = [line.strip() for line in console.decode(errors="replace").splitlines() if line.strip()]
+    panic = next((number for number, line in enumerate(lines) if PANIC in line), len(lines))
+    return printable(" | ".join(lines[: panic + 1])[-LAST_CHARACTERS:])
 
 
 def _decode(line: bytes, kind: type[T]) -> T | None:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Debian's own libvirt and QEMU into a root file system that has the main guest's, and of the kernel's package the modules
-# of KVM, which the main guest does without.
+# of KVM, which the main guest does without; kvm-amd takes symbols from ccp.
 # usage: verify_packages.sh ROOT      (a hook of mmdebstrap, which has mounted /proc, /sys and /dev there)
 set -eu
 root=$1
@@ -25,7 +25,8 @@ set -f # the patterns are dpkg's
 set +f
 
 dpkg-deb --fsys-tarfile "$root"/tmp/linux-image-*.deb |
-    tar -x -C "$root" --wildcards './usr/lib/modules/*/kernel/arch/x86/kvm' './usr/lib/modules/*/kernel/virt'
+    tar -x -C "$root" --wildcards './usr/lib/modules/*/kernel/arch/x86/kvm' './usr/lib/modules/*/kernel/virt' \
+        './usr/lib/modules/*/kernel/drivers/crypto/ccp'
 rm "$root"/tmp/linux-image-*.deb
 in_guest depmod "$release"
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*
@@ -33,5 +34,5 @@ rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*
 # What a test needs it starts: a boot costs no more than the main guest's.
 systemctl --quiet --root="$root" disable libvirtd.service
 systemctl --quiet --root="$root" mask $(cd "$root/usr/lib/systemd/system" && ls -- *.timer) polkit.service \
-    systemd-machined.service libvirt-guests.service
+    libvirt-guests.service
 touch "$root/etc/.updated" "$root/var/.updated" # else systemd rebuilds its caches at each boot
