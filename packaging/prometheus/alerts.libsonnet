@@ -291,6 +291,27 @@
           hold='1h',
         ),
       ],
+    }] + if c.verifyMaxAgeDays == 0 then [] else [{
+      name: 'sriov-bootstrap-verify',
+      rules: [
+        // 0: not since the host booted. The day is for whoever verifies hosts after a reboot.
+        alert(
+          'SriovVerifyOverdue',
+          'info',
+          |||
+            %(proved)s == 0
+            or
+            time() - %(proved)s > %(seconds)d
+          ||| % {
+            proved: last('sriov_verify_last_success_timestamp_seconds'),
+            seconds: c.verifyMaxAgeDays * 86400,
+          },
+          '{{ $labels.instance }}: no VF of rule "{{ $labels.rule }}" was proved of late',
+          '{{ if $value }}The last proof that a VM gets a working VF is {{ $value | humanizeDuration }} old{{ else }}Since the host ' +
+          'booted, no VM has shown that it gets a working VF{{ end }}: verify was not run, or it failed.',
+          hold='1d',
+        ),
+      ],
     }],
   },
 }

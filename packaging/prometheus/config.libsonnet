@@ -35,6 +35,10 @@
     lossWindow: '30m',
     restartFailureWindow: '1h',
 
+    // For how many days a proof by `sriov-bootstrap verify host` counts: SriovVerifyOverdue is for sites that verify their hosts
+    // regularly. 0: no such alert. The file sriov-bootstrap.verify.yaml, which nothing loads by itself, has it with 7.
+    verifyMaxAgeDays: 0,
+
     // Findings of doctor that have alerts of their own, and those that explain why a PF is not as desired, which other alerts
     // cover while it is not. `sriov-bootstrap doctor explain` lists all codes.
     findingsWithOtherAlerts: 'SB-E7(01|04|07|08|10|11|12)',

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 import sriov_bootstrap
-from ansible_tools import FLEET, ROLE, ROOT, Ansible
+from ansible_tools import BIN, FLEET, ROLE, ROOT, VERIFY, Ansible
 from installed import assert_both_start
 from sources import deb
 from sriov_bootstrap.core.decode import ConfigFile, decode
@@ -53,11 +54,42 @@ def test_playbook_and_role_are_well_formed_and_documented(ansible: Ansible) -> N
     play = ansible.folder / "play.yml"
     play.write_text(PLAY)
     ansible.check("ansible-playbook", "--syntax-check", "-i", "localhost,", FLEET)
+    ansible.check("ansible-playbook", "--syntax-check", "-i", "localhost,", VERIFY)
     ansible.check("ansible-playbook", "--syntax-check", "-i", "localhost,", play)
     assert "sriov_bootstrap_pf" in ansible.check("ansible-doc", "--type=role", ROLE)
     filters = ("sriov_bootstrap.host.to_toml", "sriov_bootstrap.host.fleet_table")
     documented = ansible.check("ansible-doc", "--type=filter", *filters)
     assert all(name in documented for name in filters)
+
+
+HOSTS = {name: {"ansible_connection": "local", "ansible_become": False} for name in "abcdef"}
+# Fails when it is asked to verify for the third time.
+FAKE = """\
+#!/bin/sh
+echo "$@" >>$0.calls
+[ "$1" = status ] || echo "0000:3b:00.0 ..."
+[ "$(grep -c verify $0.calls)" -lt 3 ]
+"""
+
+
+def test_hosts_are_verified_in_batches_until_one_fails(ansible: Ansible) -> None:
+    program = ansible.folder / "bin" / "sriov-bootstrap"
+    program.parent.mkdir()
+    program.write_text(FAKE)
+    program.chmod(0o755)
+    inventory = ansible.folder / "hosts.yml"
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "sriov_bootstrap_verify_serial": 2,
+        "sriov_bootstrap_verify_options": ["--vlan", "100"],
+    }
+    inventory.write_text(json.dumps({"all": {"hosts": HOSTS, "vars": variables}}))
+    path = f"PATH={program.parent}:/usr/bin:/bin:{BIN}"
+    done = ansible.run("env", path, "ansible-playbook", "-i", inventory, "-f", "1", VERIFY)
+    calls = (program.parent / "sriov-bootstrap.calls").read_text().splitlines()
+    assert (done.returncode, "not every PF was proved" in done.stdout) == (2, True), done.stdout + done.stderr
+    assert calls.count("verify host --vlan 100") == 4  # two that work, and the batch in which one does not
+    assert calls.count("status --wait") == 4
 
 
 def test_the_collection_has_the_version_of_the_package() -> None:

@@ -9,6 +9,7 @@ ROOT: Final = Path(__file__).parents[2]
 BIN: Final = ROOT / "build" / "ansible" / "venv" / "bin"
 ROLE: Final = "sriov_bootstrap.host.sriov_bootstrap"
 FLEET: Final = "sriov_bootstrap.host.fleet"
+VERIFY: Final = "sriov_bootstrap.host.verify"
 
 
 class Ansible:

@@ -7,10 +7,8 @@ import pytest
 
 from lab.host import AGENT, DEVICES, NOVA, PF1, PF2, Guest, address_rule
 
-pytestmark = [
-    pytest.mark.timeout(1800),
-    pytest.mark.skipif("SRIOV_REAL_VM" not in os.environ, reason="takes minutes: make test-verify"),
-]
+only_on_request = pytest.mark.skipif("SRIOV_REAL_VM" not in os.environ, reason="takes minutes: make test-verify")
+pytestmark = [pytest.mark.timeout(1800), only_on_request]
 VF: Final = f"{PF1[:-4]}10.0"
 DOMAIN: Final = "sriov-bootstrap-verify-0000-01-00-0"
 LEFT: Final = "/run/sriov-bootstrap/state/trials.json /run/sriov-bootstrap/state/verify"
