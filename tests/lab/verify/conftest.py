@@ -24,5 +24,5 @@ def saved_virtualizing_guest(request: pytest.FixtureRequest) -> Iterator[Guest]:
 def guest(saved_virtualizing_guest: Guest) -> Guest:
     """7 VFs on both igb, and libvirt with /dev/kvm."""
     saved_virtualizing_guest.restore()
-    saved_virtualizing_guest.check("modprobe kvm-amd; systemctl start libvirtd")
+    saved_virtualizing_guest.check("modprobe -a kvm-amd vfio-pci && systemctl start libvirtd")
     return saved_virtualizing_guest
