@@ -202,8 +202,8 @@ bench-peers: setup lab-setup deb ## what other programs that set VFs cost, besid
 	packaging/venv.sh build/peers/venv peers
 	$(BIN)/python tests/lab/bench_peers.py
 
-bench-verify: setup lab-setup deb ## `verify host` over eight PFs, compared with one PF after the other, in the lab VM
-	$(BIN)/python tests/lab/bench_verify.py
+bench-verify: setup wheel ## `verify host` over eight PFs, compared with one PF after the other; no VM
+	$(BIN)/python tests/bench/verify_host.py
 
 bench-metrics: setup wheel ## what the metrics cost the daemon, compared with the build of BASE (796f9ed); no VM
 	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))

@@ -17,8 +17,7 @@ from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
-from bench import many_vfs  # noqa: E402
-from lab import bench_verify  # noqa: E402
+from bench import many_vfs, verify_host  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
@@ -76,12 +75,14 @@ def main() -> int:
         seconds = _measure_builds(package_of(arguments.base), arguments.base_rounds)
         show(seconds | big, (*base_lines(seconds), *big_lines(big, many_vfs.NO_SLOWER)))
         return 0
+    print("measuring: verify host, without a VM", flush=True)
+    big |= verify_host.measure()
     try:
         seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
     except subprocess.TimeoutExpired as error:
         print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
         seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
-    show(seconds | big, (*lines(seconds), *big_lines(big, many_vfs.HALF)))
+    show(seconds | big, (*lines(seconds), *big_lines(big, many_vfs.HALF), *verify_host.lines(big)))
     return 0
 
 
@@ -97,7 +98,6 @@ def _measure_all(rounds: int, idle_rounds: int) -> Seconds:
             _apply(vm, rules)
             collect(seconds, measure(vm, f"idle {idle_rounds}"), f"{name} ")
         collect(seconds, _daemon(vm), "daemon ")
-        collect(seconds, bench_verify.measure(vm, rounds))
     return seconds
 
 
@@ -192,7 +192,6 @@ def lines(seconds: Seconds) -> Iterator[Line]:
     yield Line("pss", "  memory (PSS)", median(seconds["daemon MiB"]), 30, "MiB")
     yield Line("metrics_wake_ups", "idle exporter: wake-ups in that time", exporter_wake_ups, 0, "")
     yield Line("metrics_pss", "  memory (PSS)", median(seconds["daemon exporter MiB"]), None, "MiB")
-    yield from bench_verify.lines(seconds)
 
 
 def big_lines(seconds: Seconds, target: float) -> Iterator[Line]:
