@@ -12,11 +12,13 @@ from msgspec.structs import asdict, replace
 import fuzzing
 from builders import NEW_VF, PF, PF3, make_rule, vf_address
 from fakes import Crash, FakePf
+from fakes_switch import FakeSwitch
 from model import ERRNOS, MEDDLING, ModelHost, driver_of
 from sriov_bootstrap.base.errors import ConfigError, NotOursError
 from sriov_bootstrap.core.actions import addresses_of
 from sriov_bootstrap.core.config import Config, Match, PfRule, VfBinding, WhenInUse
 from sriov_bootstrap.core.decode import ConfigFile
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.followup import STOPPING, UnitOutcome
 from sriov_bootstrap.core.reasons import Reason
@@ -64,6 +66,8 @@ TABLES = (
     VfTable(vfs="0", driver="vfio-pci"),
     VfTable(vfs="0-1", driver="kernel", mtu=1400),
 )
+# Most rules say nothing of the switch; each NIC here has one.
+SWITCHES = (None, None, None, Eswitch(EswitchMode.SWITCHDEV), Eswitch(EswitchMode.LEGACY))
 tables = st.just(()) | st.lists(st.sampled_from(TABLES), max_size=3, unique=True).map(tuple)
 rules = st.builds(
     make_rule,
@@ -74,6 +78,7 @@ rules = st.builds(
     vf_binding=st.just(VfBinding.AUTO),
     pf_up=st.booleans(),
     vf=tables,
+    eswitch=st.sampled_from(SWITCHES),
 ).map(without_bad_tables)
 selected = st.tuples(rules, rarely)
 configs = st.dictionaries(addresses, selected, max_size=2) | st.fixed_dictionaries(dict.fromkeys(TOTALS, selected))
@@ -97,6 +102,7 @@ def toml_of(wanted: tuple[PfRule, ...]) -> bytes:
         lines += ["[[pf]]", f"match = {{ {key} = {_toml(value)} }}"]
         fields = ("name", "num_vfs", "when_in_use", "required", "vf_driver", "vf_binding", "pf_up")
         lines += [f"{field} = {_toml(getattr(one, field))}" for field in fields]
+        lines += ["[pf.eswitch]", f'mode = "{one.eswitch.mode}"'] if one.eswitch else []
         for table in one.vf:
             lines += ["[[pf.vf]]", *(f"{key} = {_toml(value)}" for key, value in table.said.items())]
     return "\n".join(lines).encode()
@@ -138,6 +144,7 @@ class Host(RuleBasedStateMachine):
             driver, netdevs = driver_of(address), (self.host.netdev(address),)
             total = TOTALS[address]
             self.host.pfs[address] = FakePf(pci_address=address, total_vfs=total, driver=driver, netdevs=netdevs)
+            self.host.pfs[address].switch = FakeSwitch(forgets=address == PF3)
             self.host.make_vfs(address, before.get(address, 0))
         self.edit(drawn)
 
@@ -224,6 +231,17 @@ class Host(RuleBasedStateMachine):
     def somebody_makes_them_anew(self, address: str) -> None:
         if address in self.host.pfs:
             self.somebody_writes(address, self.host.count(address))
+
+    @rule(address=addresses, mode=st.sampled_from(EswitchMode))
+    def somebody_sets_the_mode(self, address: str, mode: EswitchMode) -> None:
+        self.host.set_mode(address, mode)
+
+    @rule(address=addresses, late=st.sampled_from([0.0, 7.0]), refuses=rarely)
+    def switch_changes(self, address: str, late: float, *, refuses: bool) -> None:
+        """Representors take their time, and some firmware takes no mode while there are VFs."""
+        if pf := self.host.pfs.get(address):
+            assert pf.switch
+            pf.switch.late, pf.switch.refuses_with_vfs = late, refuses
 
     @rule(address=addresses, comes_back=st.booleans())
     def driver_goes(self, address: str, *, comes_back: bool) -> None:
@@ -440,6 +458,9 @@ class Host(RuleBasedStateMachine):
         host, pf = self.host, self.host.pfs[address]
         one = self._rule_of(pf.facts)
         assert one
+        assert pf.switch
+        assert pf.switch.mistakes == []
+        assert not one.eswitch or pf.switch.facts.mode == one.eswitch.mode
         drivers, mtus = one.drivers(pf.facts.num_vfs), one.vf_mtus(pf.facts.num_vfs)
         wished = wishes(one.attribute_tables, address, pf.facts.num_vfs, host.id)
         for vf in pf.facts.vfs:

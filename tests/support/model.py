@@ -9,10 +9,20 @@ from msgspec.structs import replace
 
 from builders import NEW_VF, make_netdev
 from fakes import BOOT_ID, Crash, FakeMachine, FakePf
+from fakes_switch import SwitchAction
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, SetVfMtus, deadline_seconds
+from sriov_bootstrap.core.actions import (
+    Action,
+    BindVfs,
+    SetEswitchMode,
+    SetLinkUp,
+    SetNumVfs,
+    SetVfMtus,
+    deadline_seconds,
+)
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
+from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
 from sriov_bootstrap.core.followup import RUNNING, STOPPING, UnitOutcome, UnitResult, UnitState
 from sriov_bootstrap.core.nova_version import NovaVersion
@@ -42,8 +52,10 @@ class Unit(Struct):
 
 
 def driver_of(address: str) -> str:
-    """One of the PFs is a virtio-net card."""
-    return "virtio-pci" if address.startswith("0000:5e") else "igb"
+    """One of the PFs is a virtio-net card, and one changes its eswitch mode between VFs and their drivers."""
+    if address.startswith("0000:5e"):
+        return "virtio-pci"
+    return "mlx5_core" if address.startswith("0000:af") else "igb"
 
 
 class ModelHost(FakeMachine):
@@ -155,12 +167,29 @@ class ModelHost(FakeMachine):
         if address in self.pfs and self.pfs[address].facts.driver and not self.is_held(address):
             self.foreign(address, 0)
             self.change(address, driver="", netdevs=(), total_vfs=self.pfs[address].facts.total_vfs + 1)
+            self.set_mode(address, EswitchMode.LEGACY)
 
     def bind(self, address: str) -> None:
         """The driver comes back; its netdev is a new one, and down."""
         if address in self.pfs and not self.pfs[address].facts.driver:
             total = self.pfs[address].facts.total_vfs - 1
             self.change(address, driver=driver_of(address), netdevs=(self.netdev(address),), total_vfs=total)
+
+    def set_mode(self, address: str, mode: EswitchMode) -> None:
+        """Somebody does, or the driver begins with it; no driver changes it while a VM holds a VF."""
+        pf = self.pfs.get(address)
+        if pf and pf.switch and not self.is_held(address):
+            pf.switch.facts = replace(pf.switch.facts, mode=mode.value)
+
+    def change_switch(self, action: SwitchAction, guard: Callable[[], str]) -> Outcome:
+        """No VF in use becomes another port, or none any more."""
+        address = action.pci_address
+        switch = self.pfs[address].switch
+        before, used = switch and switch.facts.mode, self.used(address)
+        outcome = super().change_switch(action, guard)
+        is_same = before == (switch and switch.facts.mode)
+        assert is_same or not used or self.may_write[address], f"VFs in use lose their port: {action}"
+        return outcome
 
     @staticmethod
     def netdev(address: str) -> Netdev:
@@ -236,6 +265,7 @@ class ModelHost(FakeMachine):
         """Dies after it."""
         result = super().act(action, guard=guard)
         is_moved = isinstance(action, BindVfs) and action.concerns_consumers
+        is_moved = is_moved or (isinstance(action, SetEswitchMode) and action.num_vfs > 0)
         self.has_moved_vfs |= is_moved and result.outcome in {Outcome.CHANGED, Outcome.FAILED}
         self._live()
         return result
