@@ -53,7 +53,7 @@ def test_a_chassis_binds_a_port(cloud: Cloud, status: tuple[str, str]) -> None:
     bound = f"neutron binds a direct switchdev port of sriov to {HOST}: ovs"
     assert code == ExitCode.OK, answer
     assert found(answer, "agent") == [("ok", alive)]
-    assert found(answer, "port") == [("ok", f"{bound}; which VF it gets is for nova to say: --server")]
+    assert found(answer, "port") == [("ok", f"{bound}; nova picks the VF, which --server shows")]
 
 
 def test_nova_boots_a_server_with_a_vf_that_has_a_representor(cloud: Cloud, status: tuple[str, str]) -> None:

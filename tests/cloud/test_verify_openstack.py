@@ -96,7 +96,7 @@ def test_neutron_binds_a_port(cloud: Cloud) -> None:
     code, answer = cloud.verify()
     bound = "neutron binds a direct port of sriov to compute-1: hw_veb, VLAN 101"
     assert code == ExitCode.OK, answer
-    assert found(answer, "port") == [("ok", f"{bound}; which VF it gets is for nova to say: --server")]
+    assert found(answer, "port") == [("ok", f"{bound}; nova picks the VF, which --server shows")]
 
 
 def test_nova_boots_a_server_with_a_vf(cloud: Cloud) -> None:

@@ -93,9 +93,8 @@ class Attachments:
             found = rows(self._cloud.get(Api.COMPUTE, "/servers/detail", exactly), "servers", CloudServer)
         if len(found) != 1:
             what = f"{len(found)} servers are" if found else "no server is"
-            raise UsageError(
-                (f'{what} called "{name}" in this project',), hint="name it by its id: openstack server list"
-            )
+            hint = "name it by its id: openstack server list" if found else "its id also finds it in another project"
+            raise UsageError((f'{what} called "{name}" in this project',), hint=hint)
         return found[0]
 
     def _network(self, wish: PortWish) -> tuple[Network, str]:

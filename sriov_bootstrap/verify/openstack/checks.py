@@ -75,7 +75,7 @@ def check_service(host: str, services: tuple[ComputeService, ...]) -> Check:
         same = [name for name in names if name.partition(".")[0] == host.partition(".")[0]]  # with a domain, or without
         guess = same[0] if len(same) == 1 else nearest(host, names)
         meant = f'; did you mean "{guess}"?' if guess else ""
-        hint = f"--host takes the host's name in nova and neutron, their option host{meant}"
+        hint = f"the name, from --host or the file's, must be the host's in nova and neutron, their option host{meant}"
         return Check(CheckState.FAILED, "nova-compute", f'nova has no nova-compute on "{host}"', hint)
     if service.state != "up":
         text = "nova-compute is down: nova has not heard of it for longer than service_down_time"
@@ -189,7 +189,12 @@ def check_ports(host: CloudHost, survey: Survey) -> Iterator[Check]:
             sound += 1
         claimed[address] = port
     more = "" if survey.has_all_ports else "; the server gave only the first page"
-    yield Check(CheckState.OK, "ports", f"{quantity(sound, 'port has', 'ports have')} a VF that /sys shows{more}")
+    have = (
+        quantity(sound, "port has", "ports have") + " a VF that /sys shows"
+        if claimed
+        else "no port has a VF of this host"
+    )
+    yield Check(CheckState.OK, "ports", f"{have}{more}")
 
 
 def port_problem(host: CloudHost, port: CloudPort, other: CloudPort | None) -> str:
@@ -234,7 +239,7 @@ def check_known_vfs(host: CloudHost, survey: Survey, logged: tuple[Pool, ...] | 
         pfs = host.pfs_on(name)
         free = sum(not vf.user and vf.pci_address not in taken for pf in pfs for vf in pf.vfs)
         if logged is None:
-            text = f"{name}: /sys shows {quantity(free, 'free VF')}; what nova knows of them, its API does not tell"
+            text = f"{name}: /sys shows {quantity(free, 'free VF')}; how many of them nova knows is not in its API"
             hint = "on the host, with debug = true in nova.conf, --nova-log reads it from nova-compute's log"
             yield Check(CheckState.NOTE, "known VFs", text, hint)
         else:

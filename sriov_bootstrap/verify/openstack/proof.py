@@ -168,7 +168,7 @@ class Proof:
         if not port.is_bound:
             return self._unbound(port, physical_network, network)
         text = f"neutron binds a {port.kind} port of {network.label} to {port.host}: {port.vif_type}{port.on_vlan}"
-        return Check(CheckState.OK, "port", f"{text}; which VF it gets is for nova to say: --server")
+        return Check(CheckState.OK, "port", f"{text}; nova picks the VF, which --server shows")
 
     def _unbound(self, port: CloudPort, physical_network: str, network: Network) -> Check:
         agents = self._survey.agents_of(self._host.name)

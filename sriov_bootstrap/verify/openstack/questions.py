@@ -89,7 +89,9 @@ def flavor_id(cloud: Cloud, wanted: str) -> str:
 def _only(found: Sequence[dict[str, str]], kind: str, wanted: str) -> str:
     if len(found) != 1:
         how_many = f"{len(found)} {kind}s are" if found else f"no {kind} is"
-        raise UsageError((f'{how_many} called "{wanted}"',), hint=f"name it by its id: openstack {kind} list")
+        listed = f"openstack {kind} list"
+        hint = f"name it by its id: {listed}" if found else f"{listed} has those that these credentials see"
+        raise UsageError((f'{how_many} called "{wanted}"',), hint=hint)
     return found[0]["id"]
 
 

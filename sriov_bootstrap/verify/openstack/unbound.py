@@ -32,8 +32,8 @@ FAULTS = {
         f"PciPassthroughFilter; nova-scheduler's log names the filter; {DOCTOR}"
     ),
     r"maximum number of retries": (
-        "nova-compute could not start the VM, and nova does not keep the reason: its log on the host has it, "
-        "by the id of the instance; --nova-log looks there"
+        "nova-compute could not start the VM, and nova does not keep the reason; on the host, nova-compute's log has "
+        "it under the instance's id, and --nova-log quotes it"
     ),
     r"Binding failed for port|PortBindingFailed": "neutron did not bind the port",
     r"not online": "the PF is down, and libvirt refuses its VFs then: pf_up = true in its rule brings it up",

@@ -197,6 +197,11 @@ def test_ports_of_other_hosts_and_ports_with_a_whole_pf_are_no_concern() -> None
     assert not said(HOST, replace(SURVEY, ports=(PORT, pf, replace(PORT, host="compute-2"))))
 
 
+def test_a_host_without_ports_is_said_to_have_none() -> None:
+    checks = check_host(HOST, replace(SURVEY, ports=()), None)
+    assert "ports: no port has a VF of this host" in [f"{check.subject}: {check.text}" for check in checks]
+
+
 def test_only_the_first_page_of_ports_is_said() -> None:
     checks = check_host(HOST, replace(SURVEY, has_all_ports=False), None)
     assert "ports: 1 port has a VF that /sys shows; the server gave only the first page" in [
@@ -214,7 +219,7 @@ def test_what_nova_knows_is_compared() -> None:
 
 def test_without_a_log_it_is_said_that_nova_does_not_tell() -> None:
     assert said(HOST, SURVEY, None) == [
-        "note known VFs: physnet2: /sys shows 2 free VFs; what nova knows of them, its API does not tell"
+        "note known VFs: physnet2: /sys shows 2 free VFs; how many of them nova knows is not in its API"
     ]
 
 
@@ -242,7 +247,7 @@ def test_a_host_without_a_physical_network_is_no_failure() -> None:
     ],
 )
 def test_a_name_that_nova_does_not_know_may_be_nearly_right(name: str, meant: str) -> None:
-    hint = f"--host takes the host's name in nova and neutron, their option host{meant}"
+    hint = f"the name, from --host or the file's, must be the host's in nova and neutron, their option host{meant}"
     assert check_service(name, (SERVICE,)).hint == hint
 
 
