@@ -121,8 +121,8 @@ own and are not checked.
 
 What to do: sriov-bootstrap render udev --write sets NM_UNMANAGED for our VFs; then reload the udev rules and trigger
 the netdevs, as the finding shows. That holds for every netdev that a VF gets from then on, also when a VM gives it
-back. NetworkManager 1.58 does not let go of one that it manages already, not even when it is restarted: tell it by
-nmcli device set, as the finding shows.
+back. NetworkManager (1.42 and 1.58) does not let go of one that it manages already, not even when it is restarted: tell
+it by nmcli device set, as the finding shows.
 """,
     ),
     "SB-W222": Explanation(
