@@ -126,7 +126,7 @@ def test_images_are_built_side_by_side_and_one_failure_is_not_the_others(lab: La
 def test_a_wrong_name_is_told_with_the_right_ones(lab: Lab) -> None:
     status, said = lab.build("main", "mian")
     assert status == 1
-    assert said == "lab: there is no image mian: it is one of qemu, main, nics, sid, openstack\n"
+    assert said == "lab: there is no image mian: it is one of qemu, main, nics, sid, openstack, verify\n"
 
 
 # Words of apt 3.0, mmdebstrap 1.5, mke2fs 1.47.
