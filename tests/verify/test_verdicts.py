@@ -1,11 +1,14 @@
 """What each stage came to, with cause and remedy."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
 from builders import PF, make_netdev, make_pf, make_vf, vf_address
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.vf_attributes import VfAttributes
+from sriov_bootstrap.verify import guest
 from sriov_bootstrap.verify.choice import Choice
 from sriov_bootstrap.verify.domain import Vm, domain_name, is_ipv4, mac_for
 from sriov_bootstrap.verify.report import GuestReport, parse_report
@@ -198,6 +201,13 @@ def test_the_domain_ends_by_itself_and_tells_its_guest_what_it_has_to_know() -> 
     assert "gateway" not in replace(VM, gateway="").xml("")
     for event in ("poweroff", "reboot", "crash"):
         assert f"<on_{event}>destroy</on_{event}>" in text
+
+
+def test_python_starts_without_random_numbers() -> None:
+    """An early guest on a CPU without RDRAND has none: the kernel hands the word on, and no option may hide it."""
+    first, *_ = Path(guest.__file__).read_text(encoding="ascii").splitlines()
+    assert not {*first.partition(" -")[2]} & {"I", "E"}
+    assert " PYTHONHASHSEED=0 " in VM.xml("")
 
 
 def test_two_vfs_have_two_macs_and_neither_is_a_multicast_address() -> None:
