@@ -42,8 +42,9 @@ def _print_switch(rule: PfRule) -> None:
     from sriov_bootstrap.core.actions import SetDevlinkParams, SetUpEswitch
 
     if rule.eswitch:
-        more = str(SetUpEswitch("", rule.eswitch))
-        print(f"  eswitch mode {rule.eswitch.mode}{f', {more}' if more else ''}")
+        bond = "VFs bound once their PFs' bond is offloaded" if rule.eswitch.vf_lag else ""
+        parts = (f"eswitch mode {rule.eswitch.mode}", str(SetUpEswitch("", rule.eswitch)), bond)
+        print(f"  {', '.join(filter(None, parts))}")
     if rule.params:
         print(f"  {printable(str(SetDevlinkParams('', rule.params)))}")
 

@@ -58,6 +58,11 @@ def test_what_is_set_of_a_switch_is_read_back_with_when_it_takes_effect(
         "  eswitch mode switchdev, set hw-tc-offload on",
         "  set total_vfs to 64 (permanent: from the next reset of the device, or power cycle)",
     ]
+    tree.configure(rule(4) + '[pf.eswitch]\nmode = "switchdev"\nvf_lag = true\n')
+    assert check(tree) == 0
+    assert capsys.readouterr().out.splitlines()[2:-1] == [
+        "  eswitch mode switchdev, VFs bound once their PFs' bond is offloaded"
+    ]
     tree.configure(rule(4) + '[pf.eswitch]\nmode = "legacy"\n')
     assert check(tree) == 0
     assert capsys.readouterr().out.splitlines()[2:-1] == ["  eswitch mode legacy"]
