@@ -23,7 +23,6 @@ DRIVER = "simulated"
 # What the hypervisor makes of a VM with a flavor of this name.
 OFFLINE, SLOW = "offline", "slow"
 SLOW_SECONDS = 60
-FEATURES = "network_features"  # beside a VF's files: what libvirt tells of its netdev; without it, the VF has none
 
 
 def functions(tree: str) -> list[dict[str, object]]:
@@ -44,15 +43,8 @@ def functions(tree: str) -> list[dict[str, object]]:
             "numa_node": 0,
         }
         kind = {"dev_type": "type-VF" if is_vf else "type-PF", "label": "label_8086", "status": "available"}
-        found.append({**base, **kind, **of_a_vf, **network_capabilities(f"{place}/{FEATURES}")})
+        found.append({**base, **kind, **of_a_vf})
     return found
-
-
-def network_capabilities(place: str) -> dict[str, object]:
-    if not os.path.exists(place):
-        return {}
-    with open(place, encoding="ascii") as file:
-        return {"capabilities": {"network": file.read().split()}}
 
 
 def netdev(place: str) -> str:

@@ -11,17 +11,15 @@ from typing import Any
 
 import pytest
 
-from builders import PF, vf_address
+from builders import PF
 from cloud.configs import HOST
 from cloud.conftest import Cloud
-from cloud.databases import RUN
 from cloud.ovn import CHASSIS
 from cloud.processes import wait_until
 from cloud.releases import RELEASE
 from cloud.test_openstack import server  # noqa: F401 - a fixture
 from cloud.test_verify_openstack import SERVER, found, status_of
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.verify.openstack.nova_count import VIEW
 from sriov_bootstrap.verify.openstack.survey import OVN_CONTROLLERS
 
 pytestmark = [
@@ -86,35 +84,6 @@ def test_a_chassis_that_does_not_map_the_network(cloud: Cloud, tmp_path: Path) -
     assert found(answer, "agent") == [("failed", problem)]
     assert found(answer, "port")[0][1].endswith(f"(binding_failed): {problem}")
     assert "ovs-vsctl set Open_vSwitch . external_ids:ovn-bridge-mappings=physnet9:BRIDGE" in json.dumps(answer)
-
-
-@pytest.fixture
-def _plain_netdevs(cloud: Cloud) -> Iterator[None]:
-    """VFs whose netdevs offload nothing, as nova has seen them."""
-    places = [cloud.tree.device(vf_address(PF, index)) / "network_features" for index in range(4)]
-    for place in places:
-        place.write_text("rx tx sg\n")
-    await_scan()
-    yield
-    for place in places:
-        place.unlink()
-    await_scan()
-
-
-def await_scan() -> None:
-    """Until nova-compute has told all that it sees now."""
-    log = RUN / "log" / "nova-compute.log"
-    before = log.read_text().count(VIEW)
-    wait_until(lambda: log.read_text().count(VIEW) >= before + 2, "what nova-compute sees")
-
-
-@pytest.mark.usefixtures("_plain_netdevs")
-def test_nova_goes_by_the_netdev_of_the_vf_and_not_by_the_port(cloud: Cloud, status: tuple[str, str]) -> None:
-    code, answer = cloud.verify(*status, *SERVER, "one")
-    problem = "which is in switchdev mode, and sriovnicswitch bound the port (hw_veb): no bridge has its representor"
-    assert code == ExitCode.DEGRADED
-    assert found(answer, "VF")[0][1].endswith(problem)
-    assert "nova replaces what the port asked for" in json.dumps(answer)
 
 
 @pytest.fixture

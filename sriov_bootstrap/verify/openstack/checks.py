@@ -31,8 +31,8 @@ from sriov_bootstrap.verify.openstack.survey import (
 
 LEGACY = "legacy"
 CAPABILITY_HINT = (
-    "nova replaces what the port asked for by what the VF's netdev can do, where it has one; sriov-bootstrap doctor on "
-    "the host looks at both"
+    "nova puts what it knows of the VF's netdev, perhaps from before the mode was changed, in place of what the port "
+    "asked for; sriov-bootstrap doctor on the host looks at the netdevs"
 )
 
 
