@@ -24,7 +24,7 @@ MAX_PROGRAM_BYTES = 16 << 20
 MAX_DATA = 1 << 16  # characters of a file with numbers
 MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
 FROM_FILE = "EnvironmentFile"
-VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$", re.MULTILINE)
+VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULTILINE)
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 

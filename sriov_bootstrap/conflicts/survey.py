@@ -122,7 +122,8 @@ def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:
     """
     first: dict[tuple[str, str], Source] = {}
     for source in sources:
-        first.setdefault((source.name, source.folder if is_drop_in_folder(source.folder) else ""), source)
+        folder, _, name = source.path.rpartition("/")
+        first.setdefault((name, source.folder if folder.endswith(ADDING) else ""), source)
     return tuple(first[key] for key in sorted(first))
 
 
@@ -132,3 +133,4 @@ def is_drop_in_folder(name: str) -> bool:
 
 
 DROP_IN_FOLDERS = (".service.d", ".link.d", ".timer.d", ".path.d", ".socket.d", ".target.d")
+ADDING = (*DROP_IN_FOLDERS, "/service.d")

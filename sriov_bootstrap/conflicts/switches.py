@@ -57,7 +57,7 @@ def switch_commands(survey: MastersSurvey) -> tuple[SwitchCommand, ...]:
 
 
 def _commands_of(source: Source) -> Iterator[SwitchCommand]:
-    for number, line in enumerate(source.text.split("\n"), 1):
+    for number, line in enumerate(source.text.split("\n") if "devlink" in source.text else (), 1):
         if line.lstrip().startswith("#"):
             continue
         for found in list(COMMAND.finditer(line))[:MOST]:

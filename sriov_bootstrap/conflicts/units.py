@@ -108,19 +108,17 @@ def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Call
     """Those that are started, and of which some file concerns us."""
     by_unit: dict[str, list[Source]] = {}
     for source in without_overridden(sources):
-        is_drop_in = is_drop_in_folder(source.folder)
-        by_unit.setdefault(source.folder.removesuffix(".d") if is_drop_in else source.name, []).append(source)
+        folder = source.folder
+        by_unit.setdefault(folder.removesuffix(".d") if is_drop_in_folder(folder) else source.name, []).append(source)
+    shared = {name for name in by_unit if name == "service" or name.endswith("-.service")}
     instances: dict[str, list[str]] = {}
     for unit in sorted(unit for unit in wanted if "@" in unit and unit.endswith(".service")):
         prefix, _, instance = unit.removesuffix(".service").partition("@")
         instances.setdefault(prefix, []).append(instance)
     for name, own in by_unit.items():
-        found = [
-            *own,
-            *(source for shared in unit_files.shared_names(name)[:MAX_PULLED] for source in by_unit.get(shared, ())),
-        ]
-        is_shared = name == "service" or name.endswith("-.service")
-        if is_shared or name.startswith(OUR_UNITS) or not any(map(concerns, found)):
+        with_others = unit_files.shared_names(name)[:MAX_PULLED] if shared else ()
+        found = [*own, *(source for other in with_others for source in by_unit.get(other, ()))]
+        if name in shared or name.startswith(OUR_UNITS) or not any(map(concerns, found)):
             continue
         files = tuple(sorted(found, key=lambda source: is_drop_in_folder(source.folder)))
         prefix, at, instance = name.removesuffix(".service").partition("@")

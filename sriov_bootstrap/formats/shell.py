@@ -18,7 +18,7 @@ from sriov_bootstrap.formats.shell_follower import Place, Write
 from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_interpreter import Interpreter
 from sriov_bootstrap.formats.shell_nodes import Simple
-from sriov_bootstrap.formats.shell_state import ShellState, Values
+from sriov_bootstrap.formats.shell_state import AS_ROOT, ShellState, Values
 from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.steps import Steps
 
@@ -90,9 +90,10 @@ def follow(
     interpreter.exported.update(around.environment)
     if around.feed is not None:
         interpreter.feed = (around.feed,)
-    state = ShellState({name: (value,) for name, value in around.environment.items()}, around.folder)
+    state = ShellState(AS_ROOT | {name: (value,) for name, value in around.environment.items()}, around.folder)
     if around.path:
         state.known["0"] = (around.path,)
+        state.enter_file(around.path)
     state.set_arguments(around.arguments)
     outcome = interpreter.run(text, state, first_line)
     unclear = tuple(interpreter.unclear)

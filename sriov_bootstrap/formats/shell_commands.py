@@ -14,6 +14,10 @@ SETTING = re.compile(
     r"(?:^|[\s./-])(?:(?:\w{1,16}_)?(?:(?:num|max)[_-]?|total-)vfs|virtual-function-count)(?:=|\s|$)", re.IGNORECASE
 )
 INNER_SCRIPT = re.compile(rf"(?:>|tee\s|of=)[^;|&]*{FILE}")
+NAMED_FOR_COUNT = re.compile(  # that is not known, and does more than to look
+    r"(?!get|check|show|list|print|read|wait|log|is|has|count)[\w-]{0,32}(?:num|max)[_-]?vfs?[\w.-]{0,32}",
+    re.IGNORECASE,
+)
 DEVICE_FOLDER = re.compile(r"(/sys/\S+/(?:device|[\da-fA-F]{4,5}:[\da-fA-F]{2}:[\da-fA-F]{2}\.[0-7]))/*")
 ECHO_OPTION = re.compile(r"-[neE]+")
 CONVERSION = re.compile(r"%(?:%|[sbdiu])")
@@ -36,6 +40,7 @@ WRITES = re.compile(r"write|>|['\"][wa]b?['\"]|system")
 SYSFS_LINK = re.compile(
     r"/sys/.*/(?:device|driver|module|subsystem|physfn|virtfn\d+)/?\Z"
 )  # has another name where it leads
+ROOT = {("-u",): "0", ("-un",): "root", ("-u", "-n"): "root", (): "root"}  # of id and whoami, for who may write
 LEAD_AWAY = ("/driver", "/module", "/subsystem")  # out of the device's own folder
 CHANGING_LINES = frozenset(
     {"sed", "awk", "gawk", "mawk", "head", "tail", "tr", "cut", "grep", "egrep", "shuf", "tac", "sort", "uniq"}
@@ -60,6 +65,10 @@ def may_set(name: str, words: list[str]) -> bool:
     """Whether a command that is not understood may set VFs: it is given the file, or a setting by that name."""
     if name.startswith(LANGUAGES):
         return any(FILE in word and WRITES.search(word) for word in words)
+    if name == "alias":
+        return any(INNER_SCRIPT.search(word) for word in words)
+    if NAMED_FOR_COUNT.fullmatch(name):
+        return True
     if name in HARMLESS or (name == "sed" and not any(word.startswith("-i") for word in words)):
         return name == "find" and any(map(is_target, words)) and not _finds_harmlessly(words)
     return any(
@@ -125,6 +134,8 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
             return UNKNOWN if words[-1].startswith("/sys/") and words[-1].endswith(LEAD_AWAY) else words[-1]
         case "seq":
             return _seq(words)
+        case "id" | "whoami" if tuple(words) in ROOT:
+            return ROOT[tuple(words)]
         case "ls":
             return _ls([word for word in words if not word.startswith("-")])
     if name not in READERS and any(is_target(word) for word in words):

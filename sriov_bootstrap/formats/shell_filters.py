@@ -56,7 +56,7 @@ def _lines(paths: Iterable[str], feed: Values, read: ReadFile) -> list[str] | No
 
 def _is_several(line: str) -> bool:
     """Whether it is a glob of the kernel's files, which stands for as many lines as there are."""
-    return line.startswith("/sys/") and "*" in line
+    return "*" in line and (line == "*" or line.startswith("/sys/"))
 
 
 def _ends(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
@@ -129,6 +129,8 @@ def _grep(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
     found = PLAIN.fullmatch(rest[0]) if rest else None
     lines = _lines(rest[1:], feed, read) if found else None
     if not found or lines is None or not GREP_OPTIONS.issuperset(options) or "." in found[2]:
+        return None
+    if any(map(_is_several, lines)):
         return None
     pattern = re.compile(f"{found[1]}{re.escape(found[2])}{found[3]}", re.IGNORECASE if "i" in options else 0)
     return [line for line in lines if bool(pattern.search(line)) is not ("v" in options)]

@@ -41,6 +41,7 @@ PREFIXES = frozenset(
      "parallel"}
 )  # fmt: skip
 VALUE_OF_OPTION = re.compile(r"-[nicpukCgstIPLd]|--(?:adjustment|user|class|unit|kill-after)")
+SOURCED = ("BASH_SOURCE", "BASH_SOURCE[0]")
 PLAIN_NAME = re.compile(r"[\w-]+", re.ASCII)
 LISTS = frozenset({"--test", "--list"})  # what it would run
 DURATION = re.compile(r"\d+(?:\.\d+)?[smhd]?|0x[\da-f]+")
@@ -235,7 +236,10 @@ def _source_file(follower: Follower, path: str, arguments: list[Values], state: 
     before = state.arguments
     if arguments:
         state.set_arguments(arguments)
+    outer = {name: state.known.get(name) for name in SOURCED}
+    state.enter_file(path)
     output = follower.run_file(path, state)
+    state.restore(outer)
     state.set_arguments(before)
     state.ended = "" if state.ended == "return" else state.ended
     return output
@@ -247,6 +251,7 @@ def _run_file(
     """In a shell of its own, which sees what is exported; what it puts out."""
     inner = ShellState({name: state.known[name] for name in follower.exported if name in state.known}, state.folder)
     inner.known["0"] = (path,)
+    inner.enter_file(path)
     inner.is_doubtful = state.is_doubtful or is_doubtful
     inner.set_arguments(arguments)
     return follower.run_script(path, inner)

@@ -10,6 +10,7 @@ REFERENCE = "&"  # before a name: which other one it stands for
 
 Values = tuple[str, ...]
 NOT_SET: Values = (UNSET,)
+AS_ROOT: dict[str, Values] = {"EUID": ("0",), "UID": ("0",)}  # who else could write to the file
 
 
 class ShellState:
@@ -53,8 +54,13 @@ class ShellState:
     def resolve_name(self, name: str) -> str:
         """The name that a variable stands for which was made by `declare -n`; of any other its own."""
         base, bracket, index = name.partition("[")
-        target = self.known.get(f"{REFERENCE}{base}")
-        return f"{target[0]}{bracket}{index}" if target else name
+        sign = "!" if base.startswith("!") else ""
+        target = self.known.get(f"{REFERENCE}{base.removeprefix(sign)}")
+        return f"{sign}{target[0]}{bracket}{index}" if target else name
+
+    def enter_file(self, path: str) -> None:
+        """What a script finds about itself, and about who runs it."""
+        self.known |= {"BASH_SOURCE": (path,), "BASH_SOURCE[0]": (path,)} | AS_ROOT
 
     def set_element(self, name: str, key: str, values: Values) -> None:
         """Of an array; its elements and their keys are known as lines, too."""

@@ -64,6 +64,16 @@ def test_a_file_that_is_none_or_too_large_is_not_known(tree: HostTree, capsys: p
     assert [finding["code"] for finding in found] == ["SB-W351"] * len(found) != []
 
 
+def test_a_script_finds_what_lies_beside_it(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    beside = 'HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)\n. "$HERE/lib.sh"\n'
+    main = (
+        f'#!/bin/bash\n{beside}make_vfs 8\necho 4 > "/sys/class/net/$(basename "$BASH_SOURCE")/device/sriov_numvfs"\n'
+    )
+    library = f"make_vfs() {{ echo $1 > {FILE}; }}\n"
+    write_files(tree, {**rc_local("/opt/net/ens1f1"), "opt/net/ens1f1": main, "-opt/net/lib.sh": library})
+    assert migrated(tree, capsys) == {PF: 8, PF2: 4}
+
+
 @pytest.mark.parametrize(
     ("options", "rules", "code"), [("-n 8", {PF: 8}, "SB-E301"), ("", {PF: 4}, "SB-E301"), ("$OPTIONS", {}, "SB-W351")]
 )

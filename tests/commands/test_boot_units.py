@@ -140,7 +140,7 @@ def test_scripts_of_the_profile_that_is_chosen(
                 "etc/tuned/v/tuned.conf": TUNED.format("s.py"),
                 "etc/tuned/v/s.py": f"#!/usr/bin/python3\nopen('{FILE}', 'w')\n",
             },
-            "(it mentions VFs in a way that is not understood)",
+            "may set VFs: it mentions VFs in a way that is not understood",
         ),
     ],
 )

@@ -123,6 +123,14 @@ def told(text: str, around: ScriptSurroundings | None = None) -> list[tuple[str,
             f"printf '%s %s\\n' ens1f0 8 ens1f1 4 | while read d n; do echo $n > {NET}/$d{NUMVFS}; done",
             [(A, "8", ""), (B, "4", "")],
         ),
+        (f"P=$(ls {NET} | grep ens | head -n1); echo 8 > {NET}/$P{NUMVFS}", [(ANY, "8", "")]),
+        (f"for x in $(ls {NET} | grep ens); do echo 8 > {X}; done", [(ANY, "8", "")]),
+        (f"[ $(id -u) -ne 0 ] && exit; [ $(whoami) = root ] || exit; ((EUID == 0)); echo 8 > {A}", [(A, "8", "")]),
+        (f"if [ $EUID -ne 0 ]; then exit 1; fi; echo 8 > {A}", [(A, "8", "")]),
+        (
+            f"W=([ens1f0]=8); f() {{ local -n m=$1; for x in ${{!m[@]}}; do echo ${{m[$x]}} > {X}; done; }}; f W",
+            [(A, "8", "")],
+        ),
         # -- what is put out --
         (f"echo -n 8 > {A}; echo -e '8\\t' > {A}; echo '8\\n' > {B}", [(A, "8", ""), (A, "?", ""), (B, "?", "")]),
         (
@@ -396,3 +404,17 @@ def test_one_command(text: str, *, is_one: bool) -> None:
 )
 def test_a_number_that_goes_nobody_knows_where_is_unclear_where_the_file_is_named(text: str, lines: list[int]) -> None:
     assert sorted({place.line for place in follow(text).unclear}) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "is_unclear"),
+    [
+        ("set_numvfs ens1f0 8", True),
+        ("/opt/sriov-max-vfs.sh ens1f0", True),
+        (f"alias setvf='tee {A}'", True),
+        (f"alias showvf='cat {A}'", False),
+        ("get_numvfs ens1f0; check-max-vfs", False),
+    ],
+)
+def test_a_command_that_is_named_for_a_number_is_unclear(text: str, is_unclear: bool) -> None:  # noqa: FBT001 - a table
+    assert bool(follow(text).unclear) is is_unclear
