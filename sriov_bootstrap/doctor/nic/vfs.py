@@ -221,10 +221,8 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     evidence += "; NetworkManager is running"
     trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
     names = " ".join(map(shell_name, managed))
-    remedy = (
-        f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}; and for those that it manages already: "
-    )
-    remedy += f"for dev in {names}; do nmcli device set $dev managed no; done"
+    remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
+    remedy += f"; and for those that it manages already: for dev in {names}; do nmcli device set $dev managed no; done"
     yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
