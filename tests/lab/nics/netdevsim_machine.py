@@ -1,11 +1,12 @@
 """Passes over netdevsim, in the guest: each argument is one thing to do, and prints one line of JSON.
 
 pass:MODE:NUMBER makes a pass with such a rule; crash:N:MODE:NUMBER one that is killed before its N-th step; lose sets
-the mode back behind its back; read tells what the edge reads.
+the mode back behind its back; reload has devlink reload the device; read tells what the edge reads.
 """
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,11 @@ def change(code: Callable[[Devlink], None]) -> dict[str, object]:
         return {"told": msgspec.to_builtins(devlink.read((question,)))}
 
 
+def reload_device() -> dict[str, object]:
+    subprocess.run(["devlink", "dev", "reload", f"netdevsim/{NAME}"], check=True)
+    return {"vfs": len(NsimMachine().read_pfs()[0].vfs)}
+
+
 CHANGES: dict[str, Callable[[Devlink], None]] = {
     "read": lambda _: None,
     "lose": lambda devlink: devlink.set_eswitch(NAME, mode=EswitchMode.LEGACY),
@@ -110,6 +116,8 @@ def do(word: str) -> object:
     what, *rest = word.split(":")
     if what == "pass":
         return a_pass(*rest)
+    if what == "reload":
+        return reload_device()
     if what != "crash":
         return change(CHANGES[what])
     if child := os.fork():

@@ -66,3 +66,14 @@ def test_what_the_edge_reads_is_what_devlink_and_ethtool_have(netdevsim: Guest) 
     assert {port["has_tc_offload"] for port in (found["uplink"], *found["representors"].values())} == {True}
     assert found["params"] == {"max_macs": {"driverinit": 16}, "test1": {"driverinit": True}}
     assert refused == {"errno": 95, "message": "Operation not supported"}
+
+
+def test_a_reload_of_the_device_takes_vfs_and_mode_and_the_next_pass_restores_both(netdevsim: Guest) -> None:
+    """As for a parameter of the mode driverinit (nsim_dev_reload_destroy)."""
+    first, param, reloaded, again, second = run(
+        netdevsim, "pass:switchdev:3", "param", "reload", "pass:switchdev:3", "pass:switchdev:3"
+    )
+    assert (first["state"], its_switch(param)["mode"], reloaded) == ("ok", "switchdev", {"vfs": 0})
+    wait = "wait for 3 representors and set hw-tc-offload on: changed"
+    assert again["steps"] == [COUNT, f"{MODE}: changed", wait]
+    assert (again["state"], again["representors"], second["steps"]) == ("ok", 3, [])
