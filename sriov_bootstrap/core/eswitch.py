@@ -11,7 +11,9 @@ No kernel keeps the mode over a reboot, and each driver has an order of its own 
 - all others: the VFs that exist stay as they are.
 
 A change of mode removes or makes the netdevs that stand for VFs, and whoever uses a VF loses its traffic. So it is held
-off by whatever holds off another count, and by a bond, a bridge or Open vSwitch on the uplink or a representor.
+off by whatever holds off another count, and by a bond, a bridge or Open vSwitch on the uplink or a representor. Only a
+VF without a driver whose VM is shut off is in nobody's way, as long as it is not to be made again: after a reboot, and
+between count and mode, that is what a host full of VMs looks like.
 
 Some drivers go back to legacy when the count becomes 0. Wherever a count passes through 0 the mode is set once more
 afterwards, which does nothing if it is still right: setting the mode that is there is an error to bnxt_en, and has
@@ -101,7 +103,7 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
         remakes=remakes,
         binds_late=changes and driver.mode_before_binding and not is_first,
         holds_drivers=holds,
-        verdict=_held_verdict(pf, wish, actual) if changes and not allow else None,
+        verdict=_held_verdict(pf, wish, actual, remakes=remakes) if changes and not allow else None,
     )
 
 
@@ -184,11 +186,11 @@ def _has_param(actual: EswitchFacts, name: str, param: DevlinkParam) -> bool:
     return actual.params.get(name, {}).get(param.cmode) == param.value
 
 
-def _held_verdict(pf: PfFacts, wish: Eswitch, actual: EswitchFacts) -> Verdict | None:
+def _held_verdict(pf: PfFacts, wish: Eswitch, actual: EswitchFacts, *, remakes: bool) -> Verdict | None:
     """Who would lose something by another mode."""
     lead = f"{pf.pci_address}: the eswitch mode stays {actual.mode} instead of {wish.mode}"
-    if pf.vfs_in_use:
-        users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")
+    if used := pf.vfs_in_use if remakes else pf.vfs_at_work:
+        users = shortlist([vf.refusal for vf in used], NAMED, "; ")
         return Verdict(Reason.IN_USE, f"{lead}: {users}", LATER_HINT)
     if masters := masters_of(pf, actual):
         return Verdict(Reason.IN_USE, f"{lead}: {masters}", MASTER_HINT)

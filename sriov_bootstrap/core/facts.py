@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.vf_attributes import PfLink
-from sriov_bootstrap.core.vf_users import Use, UseKind
+from sriov_bootstrap.core.vf_users import LATENT, Use, UseKind
 
 IFF_UP = 0x1  # include/uapi/linux/if.h
 NAMED = 4  # more VFs in use than this are counted, not named: a message is one line
@@ -295,3 +295,11 @@ class PfFacts(Struct, frozen=True):
     def vfs_in_use(self) -> tuple[VfFacts, ...]:
         """The VFs in use."""
         return tuple(vf for vf in self.vfs if vf.use)
+
+    @property
+    def vfs_at_work(self) -> tuple[VfFacts, ...]:
+        """Those of them that may carry traffic now.
+
+        Not what a VM that is shut off will have: every VM's VFs after a reboot of the host.
+        """
+        return tuple(vf for vf in self.vfs_in_use if vf.driver or (vf.use and vf.use.kind not in LATENT))

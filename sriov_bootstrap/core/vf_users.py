@@ -21,6 +21,7 @@ class UseKind(StrEnum):
     MAY_BE_HELD = "may be held"
     HOLDER_UNKNOWN = "holder unknown"
     OWNED = "owned"
+    SHUT_OFF = "owned, shut off"
     OWNER_UNKNOWN = "owner unknown"
     NO_NETDEV = "no netdev"
     NO_NIC = "no NIC"
@@ -33,12 +34,14 @@ class UseKind(StrEnum):
 
 
 OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the kernel waits for
+LATENT = frozenset({UseKind.SHUT_OFF, UseKind.OWNER_UNKNOWN})  # nobody's at this moment, if the VF has no driver
 
 USES = {
     UseKind.HELD: "held by {who}",
     UseKind.MAY_BE_HELD: "could be held by {who}, which has a vfio device open",
     UseKind.HOLDER_UNKNOWN: "cannot tell who is using it: {who}",
     UseKind.OWNED: "{who}",
+    UseKind.SHUT_OFF: "{who}",
     UseKind.OWNER_UNKNOWN: "cannot tell which VM owns it: {who}",
     UseKind.NO_NETDEV: "driver {who} has no netdev here: it is in another network namespace, or bypasses the kernel",
     UseKind.NO_NIC: "driver {who} is bound to it, and what uses it through that cannot be seen",
@@ -147,5 +150,5 @@ def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: b
 def use_by_vm(devices: Iterable[str], owners: Owners) -> Use | None:
     """Which VM a VF is assigned to under one of these names; None if it is not."""
     if owner := next((owners.by_device[name] for name in devices if name in owners.by_device), None):
-        return Use(UseKind.OWNED, str(owner))
+        return Use(UseKind.OWNED if owner.is_running else UseKind.SHUT_OFF, str(owner))
     return Use(UseKind.OWNER_UNKNOWN, printable(owners.problem)) if owners.problem else None

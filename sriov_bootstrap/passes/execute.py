@@ -13,6 +13,7 @@ every VF of its PF, in the number that the count was to make.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from sriov_bootstrap.core.actions import (
     Action,
     BindVfs,
     ReloadDriver,
+    SetEswitchMode,
     SetNumVfs,
     SetVfAttributes,
     SetVfMtus,
@@ -34,7 +36,14 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.passes import settle
 from sriov_bootstrap.passes.protocols import ActionMachine
 
-Guard = Callable[[tuple[str, ...]], str]
+
+class Guard(Protocol):
+    """Who uses these VFs, or a VF of these PFs, now; see read_users()."""
+
+    def __call__(self, addresses: tuple[str, ...], /, *, at_work: bool = False) -> str:
+        """Return whom a refusal names, "" if nobody."""
+
+
 _Begun = tuple[Plan, Callable[[], Result]]
 Stages = Mapping[type, Stage]
 
@@ -44,8 +53,7 @@ def carry_out(
 ) -> tuple[Result, ...]:
     """Runs every plan. A failure ends its own PF's steps; after a write that does not return, no further step is taken.
 
-    `guard(pci_addresses)` says who uses these VFs, or a VF of these PFs, now; it is asked again right before one of
-    them is destroyed or moved.
+    `guard` is asked again right before a VF is destroyed or moved, or its switch gets another mode.
     """
     road, pick, results, counted = _Road(machine, guard), partial(_of_stages, stages), list[Result](), list[Plan]()
     for plan in (plans := tuple(plans)):
@@ -137,11 +145,12 @@ class _Road:
 
     def _with_retries(self, plan: Plan, action: Action) -> Result:
         addresses = self._whose_users_count(plan, action)
+        guard = partial(self._guard, addresses, at_work=isinstance(action, SetEswitchMode))
         machine, attempt = self._machine, 0
         machine.say(f"{action.pci_address}: {action}")
         while True:
             began = machine.monotonic()
-            result = machine.act(action, guard=lambda: self._guard(addresses))
+            result = machine.act(action, guard=guard)
             result = replace(result, seconds=machine.monotonic() - began)
             delay = in_pass_delay_seconds(result, attempt)
             if delay is None:

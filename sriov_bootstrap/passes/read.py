@@ -139,8 +139,18 @@ def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
     return replace(pf, link_problem=f"what it has set for its VFs cannot be read: {lack}")
 
 
-def read_users(machine: "PassMachine", config: Config, addresses: tuple[str, ...], known: Iterable[str] = ()) -> str:
-    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does. `known`: see read_facts()."""
+def read_users(
+    machine: "PassMachine",
+    config: Config,
+    addresses: tuple[str, ...],
+    *,
+    at_work: bool = False,
+    known: Iterable[str] = (),
+) -> str:
+    """Who uses these VFs, or a VF of these PFs, right now; "" if no one does.
+
+    `at_work`: only what carries traffic counts, see PfFacts. `known`: see read_facts().
+    """
     pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
-    used = ((pf.pci_address, vf) for pf in pfs for vf in pf.vfs_in_use)
+    used = ((pf.pci_address, vf) for pf in pfs for vf in (pf.vfs_at_work if at_work else pf.vfs_in_use))
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_netdev, make_rule
+from builders import PF, PF2, make_netdev, make_rule, vf_address
 from fakes import Crash, FakeMachine, FakePf
 from fakes_switch import FakeSwitch
 from sriov_bootstrap.core.config import Config, PfRule, VfBinding, WhenInUse
@@ -15,6 +15,7 @@ from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_users import Owner, Owners
 from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 from sriov_bootstrap.passes.release import run_release
@@ -251,6 +252,36 @@ def test_a_vf_that_comes_into_use_after_the_plan_keeps_the_mode() -> None:
     machine.failures[PF] = ["used"]
     line = its_line(machine, rule())
     assert (line.reason, line.eswitch_mode) == (Reason.IN_USE, "legacy")
+
+
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+def test_vms_that_are_shut_off_do_not_keep_a_host_that_boots_from_its_mode(driver: str) -> None:
+    machine = host(driver)
+    machine.owners = Owners({vf_address(PF, 2): Owner("instance-0000002a")})
+    assert (its_line(machine, rule()).state, switch(machine).facts.mode) == (PfState.OK, "switchdev")
+
+
+@pytest.mark.parametrize("vf_driver", ["", "mlx5_core"])
+def test_a_vf_on_its_way_to_a_vm_keeps_the_mode_and_so_does_one_that_would_be_made_again(vf_driver: str) -> None:
+    """libvirt takes it from its driver before it gives it another."""
+    machine = host(num_vfs=4)
+    pf = machine.pfs[PF]
+    pf.facts = replace(pf.facts, vfs=tuple(replace(vf, driver=vf_driver, netdevs=()) for vf in pf.facts.vfs))
+    machine.owners = Owners({vf_address(PF, 2): Owner("instance-0000002a", is_running=not vf_driver)})
+    assert its_line(machine, rule()).reason is Reason.IN_USE
+    assert (steps(machine), switch(machine).facts.mode) == ([], "legacy")
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_pass_that_dies_amid_vms_that_are_shut_off_is_ended_by_the_next(step: int) -> None:
+    machine = host()
+    machine.owners = Owners({vf_address(PF, 2): Owner("instance-0000002a")})
+    machine.dies_before = step
+    with pytest.raises(Crash):
+        a_pass(machine, rule())
+    machine.dies_before = None
+    its_line(machine, rule())
+    assert switch(machine).facts.mode == "switchdev"
 
 
 @pytest.mark.parametrize("how", [{"force": True}, {}])

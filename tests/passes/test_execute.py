@@ -12,7 +12,7 @@ from sriov_bootstrap.passes.execute import carry_out
 WRITE = SetNumVfs(PF, 0, 4)
 
 
-def nobody(_addresses: tuple[str, ...]) -> str:
+def nobody(_addresses: tuple[str, ...], *, at_work: bool = False) -> str:  # noqa: ARG001
     return ""
 
 
@@ -26,6 +26,8 @@ def test_a_result_says_how_long_its_last_try_took() -> None:
 def test_the_guard_of_a_reload_is_asked_for_all_its_pfs() -> None:
     machine = FakeMachine(FakePf(), FakePf(pci_address=PF2))
     reload = ReloadDriver(PF, "igb", (PF, PF2), 4)
-    results = carry_out([Plan(make_wish(), (reload,))], machine, guard=" and ".join)
+    results = carry_out(
+        [Plan(make_wish(), (reload,))], machine, guard=lambda addresses, **_how: " and ".join(addresses)
+    )
     message = f"{PF}: igb is not reloaded: {PF} and {PF2}"
     assert results == (Result(reload, Outcome.REFUSED, message=message, hint="wait"),)

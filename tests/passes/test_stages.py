@@ -96,7 +96,7 @@ class StagedHost(FakeMachine):
         return end
 
     def carry_out(self, *plans: Plan) -> tuple[Result, ...]:
-        return carry_out(plans, self, guard=lambda _: "", stages=TABLE)
+        return carry_out(plans, self, guard=lambda _, **_how: "", stages=TABLE)
 
 
 def staged(address: str = PF) -> Plan:
