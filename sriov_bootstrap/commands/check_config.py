@@ -39,7 +39,7 @@ def check_config(machine: HostMachine) -> int:
 
 def _print_switch(rule: PfRule) -> None:
     """Its mode and parameters, and when each of these takes effect."""
-    from sriov_bootstrap.core.actions import SetDevlinkParams, SetUpEswitch
+    from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetUpEswitch
 
     if rule.eswitch:
         bond = "VFs bound once their PFs' bond is offloaded" if rule.eswitch.vf_lag else ""

@@ -28,7 +28,6 @@ the netdevs that the mode makes.
 
 from collections.abc import Iterator
 
-from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, SwitchSteps
 from sriov_bootstrap.core.config import PfRule, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.drivers import driver_of
@@ -38,6 +37,7 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.port_functions import NOTHING_SAID, PortFunction
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, SwitchSteps
 
 LAG_ACTIVE = "active"  # mlx5/core/lag/debugfs.c, state_show
 LAG_HINT = "make the bond of both PFs, with both in switchdev mode: VFs get their driver as soon as it is offloaded"

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sriov_bootstrap.core.actions import SetEswitchMode, SetPfLink
+from sriov_bootstrap.core.actions import SetPfLink
 from sriov_bootstrap.core.config import Switch
 from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.plan import Plan
+from sriov_bootstrap.core.switch_actions import SetEswitchMode
 
 
 class FormerLink(Struct, frozen=True):

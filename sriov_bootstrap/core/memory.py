@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import contest
-from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetEswitchMode, SetNumVfs, SetVfAttributes
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetAutoprobe, SetNumVfs, SetVfAttributes
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.ours import NOTHING
@@ -12,6 +12,7 @@ from sriov_bootstrap.core.report import Outcome, PfState, Result
 from sriov_bootstrap.core.settled import have_drivers
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Short
+from sriov_bootstrap.core.switch_actions import SetEswitchMode
 from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Seen
 
 

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import vf_mtus
-from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetEswitchMode, SetNumVfs
+from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetNumVfs
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
@@ -15,6 +15,7 @@ from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.report import Outcome, PfReport, PfState, Result, VfReport
+from sriov_bootstrap.core.switch_actions import SetEswitchMode
 from sriov_bootstrap.core.verdicts import fewer_vfs_verdict, kept_vfs_verdict
 from sriov_bootstrap.core.vf_attributes import VfAttributes, difference, differences_text
 from sriov_bootstrap.core.vf_settings import (

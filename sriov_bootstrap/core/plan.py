@@ -2,9 +2,9 @@
 
 Two rules for this file:
 
-1. Whatever a pass writes is decided here, in plan_max_vfs.py, or in ours.py for PFs without a rule, and nowhere else.
-   An edge compares once more right before it writes, and refuses if something has changed; it never picks another
-   value.
+1. Whatever a pass writes is decided here, with vf_steps.py and eswitch.py, in plan_max_vfs.py, or in ours.py for PFs
+   without a rule, and nowhere else. An edge compares once more right before it writes, and refuses if something has
+   changed; it never picks another value.
 2. A plan is a function of its arguments. Clock, memory of earlier passes and the other PFs come in as `Surroundings`,
    so each row of the tables in tests/core is the whole truth about one case.
 
@@ -51,26 +51,22 @@ from sriov_bootstrap.core import vf_mtus
 from sriov_bootstrap.core.actions import (
     Action,
     BindVfs,
-    LoadModule,
     SetAutoprobe,
-    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
-    SetVfAttributes,
-    SetVfMtus,
     Stage,
-    SwitchSteps,
     stage_of,
 )
 from sriov_bootstrap.core.config import PfRule, Switch, VfBinding, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf, ports_of
-from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver
+from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import driver_of
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
-from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, binds_late, former_name
+from sriov_bootstrap.core.placing import BINDS_LATE, NAMES_FOLLOW_PROBES, binds_late
 from sriov_bootstrap.core.reasons import Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
+from sriov_bootstrap.core.switch_actions import SetEswitchMode, SwitchSteps
 from sriov_bootstrap.core.verdicts import (
     binding_verdict,
     blocked_verdict,
@@ -79,7 +75,15 @@ from sriov_bootstrap.core.verdicts import (
     short_verdict,
     unfit_verdict,
 )
-from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
+from sriov_bootstrap.core.vf_settings import Settings
+from sriov_bootstrap.core.vf_steps import (
+    attribute_steps,
+    attributes_of_new_vfs,
+    bind_steps,
+    binding_of_new_vfs,
+    binding_of_vfs,
+    mtu_steps,
+)
 
 NO_SWITCH = SwitchSteps()
 
@@ -180,37 +184,17 @@ def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surround
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
     steps += (*switch.before, *_count_steps(desired, pf, target, around, switch), *switch.after)
-    attributes = _new_attributes(desired, pf, target, around, is_late=is_late)
+    attributes = attributes_of_new_vfs(desired, pf, target, around, is_late=is_late)
     steps += attributes
     takes_drivers = wants_kernels and any(not step.keeps_drivers for step in attributes)
     needs_binding = is_late or (target and (drivers.names or drivers.others or takes_drivers))
     if needs_binding and not switch.holds_drivers:
         are_probed = bool(drivers.others) and wants_kernels and not is_late and around.may_probe(pf)
-        steps += _bind_steps(pf, around, _binding_of_new_vfs(pf, drivers, around, are_probed=are_probed))
-    steps += _mtu_steps(pf, rule.vf_mtus(target), target)
+        steps += bind_steps(pf, around, binding_of_new_vfs(pf, drivers, around, are_probed=are_probed))
+    steps += mtu_steps(pf, rule.vf_mtus(target), target)
     wants_late = target and wants_kernels and rule.vf_binding is VfBinding.AUTO
     remark = BINDS_LATE if is_late else NAMES_FOLLOW_PROBES if wants_late and around.names_follow_probes else ""
     return Plan(desired, tuple(sorted(steps, key=stage_of)), remark=remark)
-
-
-def _binding_of_new_vfs(pf: PfFacts, drivers: DriverWishes, around: Surroundings, *, are_probed: bool) -> BindVfs:
-    drivers = drivers if around.may_probe(pf) else drivers.without_probing
-    return BindVfs(pf.pci_address, drivers.usual, others=drivers.others, are_probed=are_probed)
-
-
-def _new_attributes(
-    desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings, *, is_late: bool
-) -> tuple[SetVfAttributes, ...]:
-    """For VFs that the count is going to make. Those that the kernel binds meanwhile may have to be bound again."""
-    rule = desired.rule
-    tables = rule.attribute_tables
-    if not target or not tables or not desired.ports:
-        return ()
-    is_bound = VfDriver.KERNEL in rule.drivers(target).kinds and not is_late and around.may_probe(pf)
-    needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in tables)
-    keeps_drivers = not needs_rebinding or around.names_follow_probes  # parallel probes would shuffle the names
-    step = SetVfAttributes(pf.pci_address, desired.ports[0].name, tables, target, keeps_drivers=keeps_drivers)
-    return (step,)
 
 
 def keep_count(
@@ -220,58 +204,15 @@ def keep_count(
     rule = desired.rule
     wrong, found = around.moves(rule, pf), around.settings(rule, pf)
     wrong = replace(wrong, now=()) if switch.holds_drivers else wrong
-    binding = _binding_of_vfs(pf, rule, wrong.now, around) if wrong.now else None
+    binding = binding_of_vfs(pf, rule, wrong.now, around) if wrong.now else None
     is_late = binding is not None and VfDriver.KERNEL in binding.drivers.kinds
     steps = [*preparations(desired, pf, target, around, binds_late=is_late or switch.holds_drivers)]
     steps += (*switch.before, *switch.mode, *switch.after)
-    steps += _bind_steps(pf, around, binding) if binding else ()
-    steps += _attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))
+    steps += bind_steps(pf, around, binding) if binding else ()
+    steps += attribute_steps(desired, pf, found, around, binds_others=bool(wrong.now))
     bound = {vf for step in steps if isinstance(step, BindVfs) for vf in step.vfs}
-    steps += _mtu_steps(pf, vf_mtus.to_set(rule, pf, bound), pf.num_vfs)
+    steps += mtu_steps(pf, vf_mtus.to_set(rule, pf, bound), pf.num_vfs)
     return Plan(desired, tuple(sorted(steps, key=stage_of)), held=wrong.later, settings=found)
-
-
-def _binding_of_vfs(
-    pf: PfFacts, rule: PfRule, vfs: tuple[VfFacts, ...], around: Surroundings, *, returns: bool = False
-) -> BindVfs:
-    """Of VFs that exist. Probing that something else has switched off stays so."""
-    wanted, applied = rule.drivers(pf.num_vfs), around.placement(pf.pci_address).drivers
-    names = {
-        vf.index: "" if returns else former_name(wanted.wish_for(vf.index), applied.wish_for(vf.index)) for vf in vfs
-    }
-    former = DriverWishes("", names).among(names)
-    drivers = (wanted if around.may_probe(pf) else wanted.without_probing).among(names)
-    addresses = tuple(vf.pci_address for vf in vfs)
-    binding = BindVfs(pf.pci_address, drivers.usual, addresses, former.usual, returns=returns)
-    return replace(binding, others=drivers.others, others_former=former.others)
-
-
-def _attribute_steps(
-    desired: DesiredPf, pf: PfFacts, found: Settings, around: Surroundings, *, binds_others: bool
-) -> Iterator[Action]:
-    """For VFs that exist. VFs that lose their driver for it wait for a pass in which no others are bound."""
-    rule, rebound = desired.rule, {vf.index: vf for vf in found.rebound}
-    needs_probing = any(rule.drivers(pf.num_vfs).wish_for(number) == VfDriver.KERNEL for number in rebound)
-    keeps_drivers = around.names_follow_probes or (needs_probing and not around.may_probe(pf))
-    now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
-    if not now or not desired.ports:
-        return
-    is_rebound = bool(rebound) and not binds_others and not keeps_drivers
-    netdev = desired.ports[0].name
-    yield SetVfAttributes(pf.pci_address, netdev, rule.attribute_tables, pf.num_vfs, now, keeps_drivers=not is_rebound)
-    if is_rebound:
-        yield _binding_of_vfs(pf, rule, tuple(rebound.values()), around, returns=True)
-
-
-def _mtu_steps(pf: PfFacts, mtus: dict[int, int], num_vfs: int) -> Iterator[Action]:
-    if mtus:
-        yield SetVfMtus(pf.pci_address, mtus, num_vfs)
-
-
-def _bind_steps(pf: PfFacts, around: Surroundings, binding: BindVfs) -> Iterator[Action]:
-    """The VFs' drivers, and before that the module of each that a rule names and the kernel does not have."""
-    yield from (LoadModule(pf.pci_address, name) for name in binding.drivers.names if name in around.absent_drivers)
-    yield binding
 
 
 def preparations(

@@ -10,17 +10,15 @@ from sriov_bootstrap.core.actions import (
     LoadModule,
     ReloadDriver,
     SetAutoprobe,
-    SetDevlinkParams,
-    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
-    SetUpEswitch,
     SetVfAttributes,
     SetVfMtus,
     WriteFile,
 )
 from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.edges.procfs import CAP_SYS_MODULE
 from sriov_bootstrap.machine.writer import write
 from sriov_bootstrap.passes.apply import apply

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
-from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.core.eswitch import masters_of, without_offload
 from sriov_bootstrap.core.eswitch_config import Eswitch
 from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
@@ -27,6 +26,7 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.port_functions import NOTHING_SAID
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.settled import settle_deadline_seconds
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.debugfs import read_lag_state
 from sriov_bootstrap.edges.devlink import Devlink

@@ -23,7 +23,6 @@ from sriov_bootstrap.core.actions import (
     Action,
     BindVfs,
     ReloadDriver,
-    SetEswitchMode,
     SetNumVfs,
     SetVfAttributes,
     SetVfMtus,
@@ -33,6 +32,7 @@ from sriov_bootstrap.core.actions import (
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.repetition import in_pass_delay_seconds
 from sriov_bootstrap.core.report import Outcome, Result
+from sriov_bootstrap.core.switch_actions import SetEswitchMode
 from sriov_bootstrap.passes import settle
 from sriov_bootstrap.passes.protocols import ActionMachine
 

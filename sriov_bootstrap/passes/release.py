@@ -14,9 +14,10 @@ from sriov_bootstrap.core.plan_max_vfs import modprobe_path
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, Result
 from sriov_bootstrap.core.state import State
+from sriov_bootstrap.passes.decision import HostSnapshot, decide
 from sriov_bootstrap.passes.protocols import PassMachine
 from sriov_bootstrap.passes.read import read_facts
-from sriov_bootstrap.passes.reconcile import HostSnapshot, Mode, decide, report_pfs, rounds
+from sriov_bootstrap.passes.reconcile import Mode, report_pfs, rounds
 
 
 def run_release(machine: PassMachine, config: Config, address: str, *, mode: Mode, force: bool = False) -> PassReport:

@@ -6,12 +6,13 @@ import os
 import pytest
 
 from builders import PF, make_netdev, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, deadline_seconds
+from sriov_bootstrap.core.actions import deadline_seconds
 from sriov_bootstrap.core.eswitch import lack_verdict, lacks, masters_of, plan_switch, question_of
 from sriov_bootstrap.core.eswitch_config import DevlinkParam, EncapMode, Eswitch, EswitchMode, InlineMode, ParamMode
 from sriov_bootstrap.core.eswitch_refusals import REFUSALS, SwitchRefusal, explain, find_refusal
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, Representor
 from sriov_bootstrap.core.surroundings import Surroundings
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 
 SWITCHDEV, LEGACY = Eswitch(EswitchMode.SWITCHDEV), Eswitch(EswitchMode.LEGACY)
 UPLINK = Representor("ens1f0", 2, has_tc_offload=False)

@@ -3,13 +3,13 @@
 import pytest
 
 from builders import PF, make_pf, make_rule, make_vf
-from sriov_bootstrap.core.actions import SetUpEswitch
 from sriov_bootstrap.core.config import PfRule, VfBinding
 from sriov_bootstrap.core.eswitch import differing_functions, functions_to_set, functions_verdict, question_of
 from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.facts import EswitchFacts
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.reasons import Reason
+from sriov_bootstrap.core.switch_actions import SetUpEswitch
 from sriov_bootstrap.core.validate import vf_problems
 from sriov_bootstrap.core.vf_attributes import VfTable
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from builders import PF
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import KernelError
-from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.core.eswitch_config import (
     DevlinkParam,
     EncapMode,
@@ -24,6 +23,7 @@ from sriov_bootstrap.core.eswitch_config import (
 from sriov_bootstrap.core.facts import DevlinkQuestion, Eswitches, EswitchFacts, Representor
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.machine import eswitch
 from sriov_bootstrap.machine.eswitch import SwitchAction
 from sriov_bootstrap.machine.host_machine import HostMachine

@@ -17,12 +17,9 @@ from sriov_bootstrap.core.actions import (
     LoadModule,
     ReloadDriver,
     SetAutoprobe,
-    SetDevlinkParams,
-    SetEswitchMode,
     SetLinkUp,
     SetNumVfs,
     SetPfLink,
-    SetUpEswitch,
     SetVfAttributes,
     SetVfMtus,
     WriteFile,
@@ -37,6 +34,7 @@ from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam, ModuleFacts
 from sriov_bootstrap.core.suspects import Suspects
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Request, VfAttributes
 from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners

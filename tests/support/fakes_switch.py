@@ -13,13 +13,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
-from sriov_bootstrap.core.actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 from sriov_bootstrap.core.eswitch import lacks, masters_of, without_offload
 from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.eswitch_refusals import explain
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch
 
 UPLINK = 2
 SwitchAction = SetDevlinkParams | SetEswitchMode | SetUpEswitch

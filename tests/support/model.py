@@ -12,15 +12,7 @@ from fakes import BOOT_ID, Crash, FakeMachine, FakePf
 from fakes_switch import SwitchAction
 from sriov_bootstrap.base.errors import InUseError, KernelError, StuckError, UnitError
 from sriov_bootstrap.core import state
-from sriov_bootstrap.core.actions import (
-    Action,
-    BindVfs,
-    SetEswitchMode,
-    SetLinkUp,
-    SetNumVfs,
-    SetVfMtus,
-    deadline_seconds,
-)
+from sriov_bootstrap.core.actions import Action, BindVfs, SetLinkUp, SetNumVfs, SetVfMtus, deadline_seconds
 from sriov_bootstrap.core.errnos import WRITE_CAUSES
 from sriov_bootstrap.core.eswitch_config import EswitchMode
 from sriov_bootstrap.core.facts import Netdev, RawNetdev, RawVf, VfFacts
@@ -29,6 +21,7 @@ from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam
+from sriov_bootstrap.core.switch_actions import SetEswitchMode
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners
 
