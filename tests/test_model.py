@@ -561,11 +561,15 @@ class Host(RuleBasedStateMachine):
         self.known, self.host.has_moved_vfs = now, False
 
     def _note_what_it_saved(self) -> None:
-        """A pass that died after it had saved: what PFs without a rule have is known, and nobody hears of it."""
-        now, saved = self.host.incarnations(), self.host.load_state()[0].known
+        """A pass that died after it had saved: what PFs without a rule have is known, and nobody hears of it.
+
+        Nor of VFs that it has found in the right number.
+        """
+        now, saved = self.host.incarnations(), self.host.load_state()[0]
+        self.adopted.update(*saved.ours.values())
         if self.known is not None:
             for address, pf in self.host.pfs.items():
-                if not self._rule_of(pf.facts) and saved.get(address) == now[address]:
+                if not self._rule_of(pf.facts) and saved.known.get(address) == now[address]:
                     self.known[address] = now[address]
 
     def _check_line(self, pf: PfReport) -> None:
@@ -573,7 +577,8 @@ class Host(RuleBasedStateMachine):
         assert here or not pf.pci_address or self.host.is_meddled_with
         assert pf.num_vfs == len(pf.vfs) == (here.facts.num_vfs if here else 0)
         # The pause before a number is set once more may end while other PFs are waited for.
-        assert pf.state is not PfState.PENDING or self.host.is_meddled_with or pf.pci_address in self.host.rivals
+        pausing = {*self.host.rivals, *self.host.load_state()[0].contests}
+        assert pf.state is not PfState.PENDING or self.host.is_meddled_with or pf.pci_address in pausing
         if pf.is_degraded:
             assert pf.reason
             assert pf.message
@@ -604,7 +609,7 @@ class Host(RuleBasedStateMachine):
         settled = {pf.pci_address for pf in report.pfs if not pf.is_degraded or pf.reason in NO_WRITE}
         failed = (result.action for result in report.results if result.outcome is Outcome.FAILED)
         settled.difference_update(*map(addresses_of, failed))
-        settled.difference_update(self.host.rivals)  # a pause may end while other PFs are waited for
+        settled.difference_update(self.host.rivals, self.host.load_state()[0].contests)  # see _check_line
         if any(not pf.is_degraded or pf.reason in NO_WRITE for pf in report.pfs) and not any(
             self.host.failures.values()
         ):

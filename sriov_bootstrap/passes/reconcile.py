@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sriov_bootstrap.core import ours, state
-from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, addresses_of
+from sriov_bootstrap.core.actions import BindVfs, ReloadDriver, SetNumVfs, addresses_of
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.former_links import with_former
@@ -172,9 +172,13 @@ def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
 
 
 def _calls_for_another_look(result: Result) -> bool:
-    """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down."""
+    """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down.
+
+    Or somebody has come to use a VF: what was set for a count or a mode that has to wait is taken back.
+    """
     reloaded = isinstance(result.action, ReloadDriver) and result.is_done
-    return reloaded or result.outcome is Outcome.STALE or refuses_mode_with_vfs(result)
+    waits = isinstance(result.action, SetNumVfs | SetEswitchMode) and result.outcome is Outcome.REFUSED
+    return reloaded or waits or result.outcome is Outcome.STALE or refuses_mode_with_vfs(result)
 
 
 def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:

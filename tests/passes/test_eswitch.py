@@ -254,6 +254,17 @@ def test_a_vf_that_comes_into_use_after_the_plan_keeps_the_mode() -> None:
     assert (line.reason, line.eswitch_mode) == (Reason.IN_USE, "legacy")
 
 
+def test_a_mode_that_has_to_wait_after_all_leaves_probing_on_and_no_free_vf_without_its_driver() -> None:
+    """A VM that runs has lost this VF, and will have the new one."""
+    machine = host()
+    machine.owners = Owners({vf_address(PF, 2): Owner("instance-0000002a", is_running=True)})
+    line = its_line(machine, rule())
+    assert (line.reason, line.eswitch_mode) == (Reason.IN_USE, "legacy")
+    assert (steps(machine)[-1], machine.pfs[PF].facts.autoprobe) == ("bind 3 VFs", True)
+    its_line(machine, rule())
+    assert steps(machine) == []
+
+
 @pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
 def test_vms_that_are_shut_off_do_not_keep_a_host_that_boots_from_its_mode(driver: str) -> None:
     machine = host(driver)

@@ -175,14 +175,21 @@ class ModelHost(FakeMachine):
             pf.switch.facts = replace(pf.switch.facts, mode=mode.value)
 
     def change_switch(self, action: SwitchAction, guard: Callable[[], str]) -> Outcome:
-        """No VF in use becomes another port, or none any more."""
+        """No VF in use becomes another port, or none any more; one without a driver may, if its VM is shut off."""
         address = action.pci_address
         switch = self.pfs[address].switch
-        before, used = switch and switch.facts.mode, self.used(address)
+        before = switch and switch.facts.mode
+        used = [vf for vf in self.used(address) if vf.driver or self._may_be_on_its_way(vf)]
         outcome = super().change_switch(action, guard)
         is_same = before == (switch and switch.facts.mode)
         assert is_same or not used or self.may_write[address], f"VFs in use lose their port: {action}"
         return outcome
+
+    def _may_be_on_its_way(self, vf: VfFacts) -> bool:
+        """To a VM, or with whoever has it open, whose driver it keeps."""
+        owner = self.owners.by_device.get(vf.pci_address)
+        is_open = vf.incarnation in self.held | self.rdma | self.away
+        return is_open or owner is None or owner.is_running
 
     @staticmethod
     def netdev(address: str) -> Netdev:
