@@ -63,6 +63,7 @@ complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l host -x -
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l status -r -F -d 'with openstack: status --json of each --host, or a directory with NAME.json of many'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l network -x -d 'with openstack: the network that the port is made on'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l vnic-type -x -d 'with openstack: the port\'s vnic type (default: direct)'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l switchdev -d 'with openstack: the port asks for switchdev, as it does anyway if the host\'s PFs are all in that mode'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l server -d 'with openstack: boot a VM with the port as well'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l image -x -d 'with --server: its image'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from verify' -l flavor -x -d 'with --server: its flavor'
@@ -77,4 +78,5 @@ complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l cloud 
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l network -x -d 'with attach-port: the network that the port is made on'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l physical-network -x -d 'with attach-port: a network of this physical network'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l vnic-type -x -d 'with attach-port: the port\'s vnic type (default: direct)'
+complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l switchdev -d 'with attach-port: the port asks for switchdev, which ovn or openvswitch binds'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from openstack' -l port -x -d 'with detach-port: which one, if the server has several with a VF'

@@ -59,6 +59,8 @@ def rule(pf: str, num_vfs: int | str, **more: Any) -> dict[str, Any]:  # noqa: A
     return {"name": pf, "match": {"pci_address": pf}, "num_vfs": num_vfs, "vf_driver": "none", **more}
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_a_host_is_checked_changed_and_then_left_alone_and_a_vf_in_use_stays(guest: Guest, play: Play) -> None:
     wanted: dict[str, Any] = {"pf": [rule(PF1, 4), rule(PF2, 3)], "services": SERVICES, "package": ""}
     config, uevents, nova = guest.vm.read(CONFIG_FILE), guest.uevents(), guest.starts(NOVA)

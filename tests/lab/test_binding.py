@@ -32,6 +32,7 @@ def test_vfs_go_from_one_named_driver_to_another_and_back_to_the_kernels_own(unm
     assert unmade.uevents() == uevents
 
 
+@pytest.mark.long
 def test_a_vf_in_use_keeps_its_driver_until_it_is_let_go_and_the_others_change(unmade: Guest) -> None:
     unmade.configure(bound(PF1, 3, "vfio-pci"), bound(PF2, 0), services=ALONE)
     unmade.settle({PF1: 3, PF2: 0})

@@ -27,6 +27,7 @@ def late(openstack_guest: OpenstackGuest) -> OpenstackGuest:
     return guest
 
 
+@pytest.mark.long
 def test_the_agent_finds_vfs_through_our_file_and_later_ones_only_if_it_is_restarted(late: OpenstackGuest) -> None:
     """VFs without a netdev are in VMs, to the agent, and of these it says whether it knows them."""
     guest, (first, *_), others = late, late.vf_addresses(PF1), set(late.vf_addresses(PF2))
@@ -71,6 +72,7 @@ def test_what_vfs_without_a_driver_cost_the_agent(late: OpenstackGuest) -> None:
     assert none_calls == 0  # asked once, when they came
 
 
+@pytest.mark.long
 def test_debians_nova_compute_unit_is_restarted_once(openstack_guest: OpenstackGuest) -> None:
     guest = openstack_guest
     unit = guest.check(f"systemctl cat {NOVA_UNIT}")
