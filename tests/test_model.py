@@ -536,6 +536,7 @@ class Host(RuleBasedStateMachine):
         host.may_write = {address: force or one.when_in_use is WhenInUse.REPLACE for address, one in mine.items()}
         host.is_meddled_with = False
         host.there = frozenset().union(*host.incarnations().values())
+        self._allow_for_a_pass_that_died()
         first, scripted = host.incarnations(), {address for address, script in host.failures.items() if script}
         report = run_pass(host, loaded, mode=Mode.APPLY, force=force, handover=Handover(is_asked=is_asked))
         self._note_changes(first)
@@ -591,7 +592,8 @@ class Host(RuleBasedStateMachine):
     def _check_neighbours(self, report: PassReport, mine: dict[str, PfRule], scripted: set[str]) -> None:
         """What goes wrong on one PF is not seen on another, but for a write that is stuck."""
         saved = self.host.load_state()[0]
-        excused = scripted | {*saved.short, *saved.incomplete, *saved.contests}
+        refused = {address for address, placement in saved.placements.items() if placement.refusal}
+        excused = scripted | refused | {*saved.short, *saved.incomplete, *saved.contests}
         for pf in report.pfs:
             if self.host.jam or not pf.pci_address or pf.pci_address in excused:
                 continue
@@ -599,7 +601,8 @@ class Host(RuleBasedStateMachine):
             target = target_of(mine[pf.pci_address], here.facts)
             is_possible = here.facts.driver and target <= min(here.facts.total_vfs, here.makes)
             if is_possible and not self.host.used(pf.pci_address):
-                assert pf.state is PfState.OK or pf.reason is Reason.ATTRIBUTES_REFUSED, pf.message
+                is_late = pf.reason is Reason.REPRESENTORS_MISSING and here.switch is not None and here.switch.late > 0
+                assert pf.state is PfState.OK or pf.reason is Reason.ATTRIBUTES_REFUSED or is_late, pf.message
 
     def _check_second_pass(self, report: PassReport, loaded: Loaded) -> None:
         """At once, with nothing changed: it writes nothing that the first one did not fail to."""
@@ -621,12 +624,16 @@ class Host(RuleBasedStateMachine):
                 assert self.host.load_state()[0].pending == pending
             self._note_changes(self.known or {})
 
+    def _allow_for_a_pass_that_died(self) -> None:
+        """Nobody knows whether VFs changed by its write, and when."""
+        pending = self.host.load_state()[0].pending
+        if pending and pending.changed_at is None:
+            self.may |= self._running
+
     def _checked_restarts(self) -> None:
         host, loaded = self.host, self._load()
         host.restarted.clear()
-        pending = host.load_state()[0].pending
-        if pending and pending.changed_at is None:  # a pass died in its write: nobody knows whether VFs changed
-            self.may |= self._running
+        self._allow_for_a_pass_that_died()
         try:
             report = run_restarts(host, loaded.config.services)
         finally:
