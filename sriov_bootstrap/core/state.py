@@ -143,6 +143,16 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
     return saved, note
 
 
+def latest(kept: State, on_disk: State) -> State:
+    """Of what could not be saved and what the file says the later one, which is nearly always the first.
+
+    A pass that began with it may have saved what it was about to do, and died: then nobody has heard of that.
+    """
+    is_begun = on_disk.pending is not None and on_disk.pending.changed_at is None
+    was_begun = kept.pending is not None and kept.pending.changed_at is None
+    return on_disk if is_begun and not was_begun and on_disk.passed_at == kept.passed_at else kept
+
+
 def _decode_leniently(data: bytes) -> State:
     """What this version understands of another's: an unknown word in the report must not cost a restart."""
     kept = {}

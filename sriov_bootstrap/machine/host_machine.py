@@ -220,9 +220,8 @@ class HostMachine(HostEdges):
 
     def load_state(self) -> tuple[State, str]:
         """state.json, or what could not be saved to it."""
-        if self._unsaved:
-            return self._unsaved, ""
-        return state.load(self.files.read_state(), boot_id=self.procfs.boot_id())
+        on_disk, note = state.load(self.files.read_state(), boot_id=self.procfs.boot_id())
+        return (state.latest(self._unsaved, on_disk), "") if self._unsaved else (on_disk, note)
 
     def save_state(self, value: State) -> str:
         """Writes state.json."""

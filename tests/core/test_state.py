@@ -304,3 +304,32 @@ def test_what_is_remembered_of_attributes_stays_small() -> None:
     for memory, limit in ((given, 10), (differing, 200)):
         saved = State(attributes={f"0000:{number:02x}:00.0": memory for number in range(64)})
         assert len(state.dump(saved)) - empty < limit * 64 * 256
+
+
+@pytest.mark.parametrize(
+    ("kept", "on_disk", "is_on_disk"),
+    [
+        pytest.param(
+            State(passed_at=50.0), State(passed_at=50.0, pending=PendingRestart(None, (PF,))), True, id="a pass died"
+        ),
+        pytest.param(
+            State(passed_at=90.0), State(passed_at=50.0, pending=PendingRestart(None, (PF,))), False, id="it ended well"
+        ),
+        pytest.param(
+            State(passed_at=50.0), State(passed_at=50.0, pending=PendingRestart(40.0, (PF,))), False, id="restarts made"
+        ),
+        pytest.param(
+            State(passed_at=50.0, pending=PendingRestart(None, (PF, PF2))),
+            State(passed_at=50.0, pending=PendingRestart(None, (PF,))),
+            False,
+            id="heard of it",
+        ),
+        pytest.param(State(passed_at=50.0), State(), False, id="no file"),
+    ],
+)
+def test_what_could_not_be_saved_is_newer_than_the_file_unless_a_pass_died_since(
+    kept: State,
+    on_disk: State,
+    is_on_disk: bool,  # noqa: FBT001
+) -> None:
+    assert state.latest(kept, on_disk) is (on_disk if is_on_disk else kept)

@@ -242,7 +242,8 @@ class ModelHost(FakeMachine):
 
     def load_state(self) -> tuple[State, str]:
         """As HostMachine: what could not be saved is kept."""
-        return (self.unsaved, "") if self.unsaved else state.load(self.data, boot_id=BOOT_ID)
+        on_disk, note = state.load(self.data, boot_id=BOOT_ID)
+        return (state.latest(self.unsaved, on_disk), "") if self.unsaved else (on_disk, note)
 
     def save_state(self, value: State) -> str:
         """As HostMachine."""
