@@ -137,7 +137,8 @@ def idle(rounds: int) -> Seconds:
 
 def spawned(argv: list[str]) -> int:
     """How many programs it starts, itself left out."""
-    trace = ["strace", "-f", "-qq", "-e", "trace=execve,execveat", "-e", "status=successful", "-o", "/run/bench.strace"]
+    calls = ["-e", "trace=execve,execveat", "-e", "status=successful", "-e", "signal=none"]
+    trace = ["strace", "-f", "-qq", *calls, "-o", "/run/bench.strace"]
     run([*trace, *argv])
     return len(Path("/run/bench.strace").read_text().splitlines()) - 1
 
