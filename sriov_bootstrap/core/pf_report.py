@@ -47,13 +47,8 @@ def report_pf(
     results is one not carried out. `attributes`: what is remembered of those of its VFs.
     """
     rule = plan.desired.rule
-    verdict = (
-        plan.verdict
-        or _failure(plan, results)
-        or _refusal_verdict(plan, pf, refusal)
-        or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
-        or _switch_verdict(plan, pf, results)
-        or _vfs_verdict(plan, pf, results, attributes or AttributeMemory(), machine_id)
+    verdict = _pf_verdict(plan, pf, results, refusal, is_incomplete=is_incomplete) or _vfs_verdict(
+        plan, pf, results, attributes or AttributeMemory(), machine_id
     )
     base = PfReport(
         rule=rule.name,
@@ -208,6 +203,19 @@ def _later_text(plan: Plan) -> str:
     if found.awaits_carrier:
         texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}"
+
+
+def _pf_verdict(
+    plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], refusal: VfRefusal | None, *, is_incomplete: bool
+) -> Verdict | None:
+    """Why number, drivers or switch are not as desired: the first that holds."""
+    return (
+        plan.verdict
+        or _failure(plan, results)
+        or _refusal_verdict(plan, pf, refusal)
+        or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
+        or _switch_verdict(plan, pf, results)
+    )
 
 
 def _vfs_verdict(
