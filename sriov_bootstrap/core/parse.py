@@ -135,6 +135,8 @@ def _without_netdev(raw: RawVf, pf: RawPf) -> str:
     A child that does not exist yet, or has no driver yet, has no netdev. An RDMA device that is shared stays visible
     here when its netdev moves: only InfiniBand does without a netdev.
     """
+    if raw.netdevs and not raw.children:
+        return ""  # all of them are the VF's own: so it is with most VFs
     seen = {dev.device for dev in raw.netdevs}
     if raw.infiniband and pf.attributes.get("class", "").startswith(INFINIBAND_CLASSES):
         seen.add("")

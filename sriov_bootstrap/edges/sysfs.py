@@ -23,22 +23,39 @@ INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxi
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
+# Folder of a device, as realpath spells it -> its netdevs
+NetdevNames = dict[str, list[str]]
 # Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
 IsAskedFor = Callable[[str, str, str], bool]
 
 
-class ReadOnce:
-    """What is read once for all VFs of a PF.
+class Overview:
+    """What is read once for all functions, from the side of buses and classes.
 
+    `netdevs`: none where too few functions are read for that to pay.
     `classes`: of which this host has devices; what is asked of a VF on a vfio driver depends on nothing read before.
     """
 
-    __slots__ = ("classes", "modalias", "places")
+    __slots__ = ("classes", "netdevs", "places")
 
-    def __init__(self, places: Places, classes: Container[str]) -> None:
-        """`modalias`: the same for all (drivers/pci/iov.c, pci_read_vf_config_common)."""
-        self.places, self.classes = places, classes
-        self.modalias = ""
+    def __init__(self, places: Places, netdevs: NetdevNames, classes: Container[str]) -> None:
+        """Reads nothing."""
+        self.places, self.netdevs, self.classes = places, netdevs, classes
+
+
+class SharedModalias:
+    """That of a PF's VFs, which all have the same (drivers/pci/iov.c, pci_read_vf_config_common), read when needed."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self) -> None:
+        """Reads nothing yet."""
+        self._text = ""
+
+    def of(self, folder: str) -> str:
+        """Asked of this VF, unless another one has answered."""
+        self._text = self._text or attribute_text(f"{folder}/{MODALIAS}")
+        return self._text
 
 
 class Sysfs:
@@ -46,6 +63,7 @@ class Sysfs:
 
     def __init__(self, root: str = "/sys") -> None:
         """Reads nothing yet."""
+        self._root = root
         self._devices = f"{root}/bus/pci/devices"
         self._drivers = f"{root}/bus/pci/drivers"
         self._modules = f"{root}/module"
@@ -61,11 +79,11 @@ class Sysfs:
         """
         is_asked_for = (lambda *_: True) if only else others
         attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
-        places = self._find_children()
+        overview = self._read_overview(has_many_functions=not only)
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
-            if address not in vfs and (pf := self._read_pf(address, places, is_asked_for, attributes)):
+            if address not in vfs and (pf := self._read_pf(address, overview, is_asked_for, attributes)):
                 pfs.append(pf)
                 vfs.update(vf.pci_address for vf in pf.vfs)
         return tuple(pfs)
@@ -77,20 +95,20 @@ class Sysfs:
 
         The attribute `physfn` of a VF is the address of its PF.
         """
-        found, places = [], self._find_children()
+        found, overview = [], self._read_overview()
         attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
         for address in sorted(only or names_in(self._devices)):
             folder = f"{self._devices}/{address}"
             if address not in without and os.path.exists(folder):
-                raw = self._read_function(address, places, attributes)
+                raw = self._read_function(address, overview, attributes)
                 found.append(replace(raw, attributes=raw.attributes | {"physfn": link_name(f"{folder}/physfn")}))
         return tuple(found)
 
     def read_others(self, known: frozenset[str]) -> tuple[RawPf, ...]:
         """Functions that are not `known`: network functions, and whatever else offers VFs."""
-        places = self._find_children()
+        overview = self._read_overview()
         return tuple(
-            self._read_function(address, places, PF_ATTRIBUTES)
+            self._read_function(address, overview, PF_ATTRIBUTES)
             for address in sorted(names_in(self._devices))
             if address not in known
             and (
@@ -106,8 +124,8 @@ class Sysfs:
         """
         texts = {name: attribute_text(f"{self._devices}/{pf}/{name}") for name in PLACE_ATTRIBUTES}
         there = [place for place in vf_places(pf, texts) if os.path.exists(f"{self._devices}/{place}")]
-        once = self._read_once(self._find_children())
-        return tuple(self._read_vf(self._devices, address, once) for address in there)
+        overview, modalias = self._read_overview(), SharedModalias()
+        return tuple(self._read_vf(self._devices, address, overview, modalias) for address in there)
 
     def count_vfs(self, address: str) -> int:
         """How many VFs a PF has now. Does not block: a write creates and removes the links before it returns."""
@@ -126,6 +144,19 @@ class Sysfs:
         """Where the devices that this function has on another bus are, below its folder."""
         return self._find_children().get(address, ())
 
+    def _read_overview(self, *, has_many_functions: bool = False) -> Overview:
+        classes = frozenset(name for name in NODE_CLASSES if names_in(f"{self._classes}/{name}"))
+        return Overview(self._find_children(), self._find_netdevs() if has_many_functions else {}, classes)
+
+    def _find_netdevs(self) -> NetdevNames:
+        """One link for each netdev is a quarter of what one listing for each device costs."""
+        found: NetdevNames = {}
+        root = os.path.realpath(self._root)
+        for name in names_in(f"{self._classes}/net"):
+            folder, _, netdev = link_of(f"{self._classes}/net/{name}").removeprefix("../..").rpartition("/net/")
+            found.setdefault(f"{root}{folder}", []).append(netdev)
+        return found
+
     def _find_children(self) -> Places:
         """From the side of their buses, once for all functions: next to nothing where these have no devices."""
         links = {link for bus in self._inner for name in names_in(bus) if (link := link_of(f"{bus}/{name}"))}
@@ -140,7 +171,7 @@ class Sysfs:
         return found
 
     def _read_pf(
-        self, address: str, places: Places, is_asked_for: IsAskedFor | None, attributes: tuple[str, ...]
+        self, address: str, overview: Overview, is_asked_for: IsAskedFor | None, attributes: tuple[str, ...]
     ) -> RawPf | None:
         folder = f"{self._devices}/{address}"
         if not os.access(f"{folder}/sriov_totalvfs", os.F_OK):
@@ -149,53 +180,48 @@ class Sysfs:
             ids = (attribute_text(f"{folder}/{name}") for name in ("vendor", "device"))
             if not is_asked_for or not is_asked_for(address, *ids):
                 return None
-        return self._read_function(address, places, attributes)
+        return self._read_function(address, overview, attributes)
 
-    def _read_function(self, address: str, places: Places, attributes: tuple[str, ...]) -> RawPf:
+    def _read_function(self, address: str, overview: Overview, attributes: tuple[str, ...]) -> RawPf:
         folder = f"{self._devices}/{address}"
         names = names_in(folder)
-        children = places.get(address, ())
-        own = self._read_netdevs(folder) if "net" in names else ()
+        children = overview.places.get(address, ())
+        own = self._read_netdevs(folder, names_in(f"{folder}/net")) if "net" in names else ()
         return RawPf(
             pci_address=address,
             attributes={name: attribute_text(f"{folder}/{name}") for name in attributes if name in names},
             driver=link_name(f"{folder}/driver"),
             netdevs=(*own, *self._read_netdevs_of(folder, children)),
-            vfs=self._read_vfs(folder, names, places),
+            vfs=self._read_vfs(folder, names, overview),
             children=_read_children(folder, children),
         )
 
-    def _read_vfs(self, pf_folder: str, names: list[str], places: Places) -> tuple[RawVf, ...]:
+    def _read_vfs(self, pf_folder: str, names: list[str], overview: Overview) -> tuple[RawVf, ...]:
         """A VF without its folder disappeared after the names were read: counted, it would be lost a second time."""
         links = [name for name in names if name.startswith("virtfn")]
         if not links:
             return ()
-        once = self._read_once(places)
         folder = os.path.realpath(pf_folder)  # each link on the way costs as much as all that is read of a VF's
-        return tuple(vf for link in links if (vf := self._read_vf(folder, link, once)).inode)
+        modalias = SharedModalias()
+        return tuple(vf for link in links if (vf := self._read_vf(folder, link, overview, modalias)).inode)
 
-    def _read_once(self, places: Places) -> ReadOnce:
-        return ReadOnce(places, frozenset(name for name in NODE_CLASSES if names_in(f"{self._classes}/{name}")))
-
-    def _read_vf(self, pf_folder: str, link: str, once: ReadOnce) -> RawVf:
+    def _read_vf(self, pf_folder: str, link: str, overview: Overview, modalias: SharedModalias) -> RawVf:
         target = link_of(f"{pf_folder}/{link}")
         if not target:
             return RawVf(link.removeprefix("virtfn"), "")
         address = target.rpartition("/")[2]
         folder = f"{pf_folder.rpartition('/')[0]}/{target[3:]}" if target.startswith("../") else f"{pf_folder}/{target}"
         driver = link_name(f"{folder}/driver")
-        children = once.places.get(address, ()) if driver else ()
-        netdevs = self._read_vf_netdevs(folder, children) if driver else ()
-        classes = NODE_CLASSES if is_vfio(driver) else once.classes
-        if not driver and not once.modalias:
-            once.modalias = attribute_text(f"{folder}/{MODALIAS}")
+        children = overview.places.get(address, ()) if driver else ()
+        netdevs = self._read_vf_netdevs(folder, children, overview.netdevs) if driver else ()
+        classes = NODE_CLASSES if is_vfio(driver) else overview.classes
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
             driver=driver,
             iommu_group=link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
-            modalias="" if driver else once.modalias,
+            modalias="" if driver else modalias.of(folder),
             netdevs=netdevs,
             nodes=_read_nodes(folder, classes, children) if driver else (),
             infiniband=tuple(map(name_text, _names_if_any(folder, "infiniband", classes))) if driver else (),
@@ -203,8 +229,11 @@ class Sysfs:
             has_net=bool(netdevs) or not driver or is_vfio(driver) or _has_net(folder, children),
         )
 
-    def _read_vf_netdevs(self, folder: str, children: Iterable[str]) -> tuple[RawNetdev, ...]:
-        own = self._read_netdevs(folder, with_address=False)
+    def _read_vf_netdevs(self, folder: str, children: Iterable[str], known: NetdevNames) -> tuple[RawNetdev, ...]:
+        """Of those that are `known` one may have been renamed or moved to a VM's namespace since: it has no index."""
+        own = self._read_netdevs(folder, known[folder], with_address=False) if folder in known else ()
+        if not own or not all(dev.ifindex for dev in own):
+            own = self._read_netdevs(folder, names_in(f"{folder}/net"), with_address=False)
         return (*own, *self._read_netdevs_of(folder, children, with_address=False)) if children else own
 
     def _read_netdevs_of(
@@ -212,10 +241,12 @@ class Sysfs:
     ) -> Iterator[RawNetdev]:
         for place in children:
             device = place.rpartition("/")[2]
-            yield from self._read_netdevs(f"{folder}/{place}", device=device, with_address=with_address)
+            names = names_in(f"{folder}/{place}/net")
+            yield from self._read_netdevs(f"{folder}/{place}", names, device=device, with_address=with_address)
 
-    def _read_netdevs(self, folder: str, *, device: str = "", with_address: bool = True) -> tuple[RawNetdev, ...]:
-        names = names_in(f"{folder}/net")
+    def _read_netdevs(
+        self, folder: str, names: list[str], *, device: str = "", with_address: bool = True
+    ) -> tuple[RawNetdev, ...]:
         has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(

@@ -277,6 +277,29 @@ def test_a_netdev_in_another_namespace_leaves_its_folder(tree: HostTree, sysfs: 
     assert [vf.index for vf in facts.vfs if not vf.has_made_netdev] == [2]
 
 
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [pytest.param("renamed", ["renamed"], id="renamed"), pytest.param("", [], id="moved to another namespace")],
+)
+def test_a_netdev_that_changed_since_all_were_listed_is_looked_for_in_its_folder(
+    tree: HostTree, sysfs: Sysfs, there: str, found: list[str]
+) -> None:
+    tree.add_pf(num_vfs=1)
+    folder = tree.device(vf_address(PF, 0)) / "net"
+    if there:
+        (folder / "ens1f0v0").rename(folder / there)  # /sys/class/net still has the former name
+    else:
+        shutil.rmtree(folder / "ens1f0v0")
+    (vf,) = sysfs.read_pfs()[0].vfs
+    assert ([dev.name for dev in vf.netdevs], vf.has_net) == (found, True)
+
+
+def test_a_netdev_that_came_since_all_were_listed_is_found_in_its_folder(tree: HostTree, sysfs: Sysfs) -> None:
+    tree.add_pf(num_vfs=1)
+    (tree.root / "sys/class/net/ens1f0v0").unlink()
+    assert [dev.name for vf in sysfs.read_pfs()[0].vfs for dev in vf.netdevs] == ["ens1f0v0"]
+
+
 def test_a_netdev_below_another_bus_leaves_its_folder_there(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_virtio_pf(num_vfs=2)
     shutil.rmtree(tree.device(virtio_vf(0)) / "virtio2/net/ens6v0")
