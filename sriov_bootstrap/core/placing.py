@@ -81,6 +81,8 @@ def moves(rule: PfRule, pf: PfFacts, placed: Placement, *, may_probe: bool) -> M
     if rule.vf_problems:
         return Moves()
     wanted, applied = rule.drivers(pf.num_vfs), placed.drivers
+    if wanted == applied and not wanted.names and not placed.is_unfinished:
+        return Moves()  # most passes; no VF has to be looked at
     found = [_Candidate(vf, wanted.wish_for(vf.index), applied.wish_for(vf.index)) for vf in pf.vfs]
     wrong = [judged for judged in found if judged.is_wrong(placed, may_probe=may_probe)]
     free = [judged for judged in wrong if not judged.vf.use and not judged.is_of_another]
