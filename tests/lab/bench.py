@@ -21,6 +21,7 @@ from bench import many_vfs, verify_host  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
+from lab.host import FINDINGS_FILE  # noqa: E402
 from lab.image import guest_image  # noqa: E402
 from lab.old_package import package_of  # noqa: E402
 from lab.qemu import Hardware  # noqa: E402
@@ -42,6 +43,7 @@ METRICS_CONFIG: Final = "sriov-bootstrap-metrics-config.service sriov-bootstrap-
 STOP: Final = f"systemctl stop sriov-bootstrap 'sriov-bootstrap-metrics*' && systemctl mask --runtime {METRICS_CONFIG}"
 IMPORTS: Final = "import argparse, tomllib, msgspec"
 IDLE_SECONDS: Final = 60
+INSPECTION_SECONDS: Final = 300  # what doctor finds is looked for a minute after a pass, or later on a busy host
 ROUND_SECONDS: Final = 900  # an emulated CPU takes minutes for a round, and what takes longer counts as hung
 ROUNDS_AT_ONCE: Final = 3
 KIB: Final = 1024
@@ -145,9 +147,10 @@ def _apply(vm: Vm, vf_driver: str) -> None:
 
 
 def _daemon(vm: Vm) -> Seconds:
-    """The daemon and who serves its metrics: all VFs there, the first pass and round of restarts over, scraped once."""
-    vm.check(f"systemctl unmask --runtime {METRICS_CONFIG}")
-    vm.check("systemctl start sriov-bootstrap && sleep 20 && curl -sS localhost:10049/metrics >/dev/null && sleep 10")
+    """The daemon and who serves its metrics: all VFs there, first pass, restarts and inspection over, scraped once."""
+    vm.check(f"systemctl unmask --runtime {METRICS_CONFIG} && rm -f {FINDINGS_FILE} && systemctl start sriov-bootstrap")
+    vm.check(f"until [ -e {FINDINGS_FILE} ]; do sleep 1; done", timeout_seconds=INSPECTION_SECONDS)
+    vm.check("curl -sS localhost:10049/metrics >/dev/null && sleep 10")  # who watches the files has seen their changes
     show_value = "systemctl show --value -p {} {}"
     pids = [vm.check(show_value.format("MainPID", unit)).strip() for unit in ("sriov-bootstrap.service", METRICS)]
     pings = show_value.format("WatchdogTimestampMonotonic", "sriov-bootstrap.service")
