@@ -24,7 +24,7 @@ INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxi
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
 Places = dict[str, tuple[str, ...]]
 # Folder of a device, as realpath spells it -> its netdevs
-NetdevNames = dict[str, list[str]]
+NetdevsByFolder = dict[str, list[str]]
 # Whether a PF that is no NIC is asked for: by PCI address, vendor and device id as /sys has them
 IsAskedFor = Callable[[str, str, str], bool]
 
@@ -38,7 +38,7 @@ class Overview:
 
     __slots__ = ("classes", "netdevs", "places")
 
-    def __init__(self, places: Places, netdevs: NetdevNames, classes: Container[str]) -> None:
+    def __init__(self, places: Places, netdevs: NetdevsByFolder, classes: Container[str]) -> None:
         """Reads nothing."""
         self.places, self.netdevs, self.classes = places, netdevs, classes
 
@@ -52,7 +52,7 @@ class SharedModalias:
         """Reads nothing yet."""
         self._text = ""
 
-    def of(self, folder: str) -> str:
+    def read(self, folder: str) -> str:
         """Asked of this VF, unless another one has answered."""
         self._text = self._text or attribute_text(f"{folder}/{MODALIAS}")
         return self._text
@@ -148,9 +148,9 @@ class Sysfs:
         classes = frozenset(name for name in NODE_CLASSES if names_in(f"{self._classes}/{name}"))
         return Overview(self._find_children(), self._find_netdevs() if has_many_functions else {}, classes)
 
-    def _find_netdevs(self) -> NetdevNames:
+    def _find_netdevs(self) -> NetdevsByFolder:
         """One link for each netdev is a quarter of what one listing for each device costs."""
-        found: NetdevNames = {}
+        found: NetdevsByFolder = {}
         root = os.path.realpath(self._root)
         for name in names_in(f"{self._classes}/net"):
             folder, _, netdev = link_of(f"{self._classes}/net/{name}").removeprefix("../..").rpartition("/net/")
@@ -221,7 +221,7 @@ class Sysfs:
             driver=driver,
             iommu_group=link_name(f"{folder}/iommu_group"),
             inode=_inode(folder),
-            modalias="" if driver else modalias.of(folder),
+            modalias="" if driver else modalias.read(folder),
             netdevs=netdevs,
             nodes=_read_nodes(folder, classes, children) if driver else (),
             infiniband=tuple(map(name_text, _names_if_any(folder, "infiniband", classes))) if driver else (),
@@ -229,7 +229,7 @@ class Sysfs:
             has_net=bool(netdevs) or not driver or is_vfio(driver) or _has_net(folder, children),
         )
 
-    def _read_vf_netdevs(self, folder: str, children: Iterable[str], known: NetdevNames) -> tuple[RawNetdev, ...]:
+    def _read_vf_netdevs(self, folder: str, children: Iterable[str], known: NetdevsByFolder) -> tuple[RawNetdev, ...]:
         """Of those that are `known` one may have been renamed or moved to a VM's namespace since: it has no index."""
         own = self._read_netdevs(folder, known[folder], with_address=False) if folder in known else ()
         if not own or not all(dev.ifindex for dev in own):
