@@ -613,6 +613,8 @@ class Host(RuleBasedStateMachine):
         failed = (result.action for result in report.results if result.outcome is Outcome.FAILED)
         settled.difference_update(*map(addresses_of, failed))
         settled.difference_update(self.host.rivals, self.host.load_state()[0].contests)  # see _check_line
+        # A VF that somebody has just been at may have been left alone for long enough once another PF was waited for.
+        settled.difference_update(pf.pci_address for pf in report.pfs if pf.vf_attributes_differing)
         if any(not pf.is_degraded or pf.reason in NO_WRITE for pf in report.pfs) and not any(
             self.host.failures.values()
         ):
