@@ -164,6 +164,11 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
         return self.eswitch is not None and self.eswitch.is_switchdev
 
     @property
+    def is_for_sriov_agent(self) -> bool:
+        """Whether neutron's SR-IOV agent serves its VFs: ports of a switch are Open vSwitch's or OVN's."""
+        return bool(self.physical_network) and not self.wants_switchdev
+
+    @property
     def asks_devlink(self) -> bool:
         """Whether it says something that only devlink can tell."""
         return self.eswitch is not None or bool(self.devlink_params)

@@ -4,13 +4,15 @@ The agent's lists are one option each: a line repeated in another file replaces 
 So is the server's mechanism_drivers: the config names the others, or ours would be the only one.
 
 Ports of a switch (eswitch mode switchdev) are bound by Open vSwitch's or OVN's mechanism driver. Where all VFs are such
-ports, the SR-IOV one is not needed.
+ports, the SR-IOV one is not needed. Its agent must not have such a PF in its lists: the server would bind ports there
+that ask for no switch, which nothing forwards, and the agent would report others' ports as wired.
 """
 
 import re
 from collections.abc import Iterable
 
 from sriov_bootstrap.core import openstack_releases
+from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.openstack_rules import NETWORK
 from sriov_bootstrap.render.host import Ask, Draft, Host, Rendering
 from sriov_bootstrap.render.places import drop_in, place_of, restart_command, unit_drafts
@@ -26,7 +28,8 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
     """The drop-in of the SR-IOV agent."""
     place, ports = place_of("sriov-agent", host), resolve_ports(host)
     problems = {port: problem for port in ports if (problem := _missing_facts(port))}
-    good = [port for port in ports if port.rule.physical_network and port not in problems]
+    good = [port for port in ports if port.rule.is_for_sriov_agent and port not in problems]
+    of_switches = [port for port in ports if is_of_switch(port.rule)]
     context = {
         "release": host.release,
         "mappings": [f"{port.rule.physical_network}:{port.netdev}" for port in good],
@@ -39,7 +42,9 @@ def render_agent(host: Host, _ask: Ask) -> Rendering:
             if port.rule.bandwidth_kbps
         ],
         "has_firewall": host.release.nova <= openstack_releases.AGENT_FIREWALL_UNTIL,
-        "unused": [port for port in ports if not port.rule.physical_network],
+        "of_switches": of_switches,
+        "is_needed": len(of_switches) < len(ports) or not ports,
+        "unused": [port for port in ports if not port.rule.physical_network and port not in of_switches],
         "problems": _lines(problems),
     }
     drafts = (Draft("sriov-agent.conf.j2", context, drop_in(place)), *unit_drafts(place, host.release))
@@ -83,9 +88,14 @@ NO_DRIVERS = (
 )
 
 
+def is_of_switch(rule: PfRule) -> bool:
+    """Whether VMs get its VFs as ports of a switch, in a physical network or in none."""
+    return rule.wants_switchdev and bool(rule.physical_network or rule.tunnels)
+
+
 def _missing_facts(port: Port) -> str:
     """What the agent needs but is not known; "" if nothing, or if the agent is not concerned."""
-    if not port.rule.physical_network:
+    if not port.rule.is_for_sriov_agent:
         return ""
     if problem := port.network_problem or _bad_name(port) or port.netdev_problem:
         return problem

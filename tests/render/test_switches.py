@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from builders import PF, make_pf, make_rule, make_wish
+from builders import PF, PF2, make_pf, make_rule, make_wish
 from sriov_bootstrap.core.config import Config, OpenStack
+from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.openstack_rules import conflicts
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.render.host import Ask, Host, VfLayout
-from sriov_bootstrap.render.neutron import render_server
+from sriov_bootstrap.render.neutron import render_agent, render_server
 from sriov_bootstrap.render.nova import render_compute
 from sriov_bootstrap.render.templates import render_file
 
@@ -56,6 +58,38 @@ def test_the_sriov_driver_is_left_out_where_all_vfs_are_ports_of_a_switch(values
     found = lines(render_server(host(**values), Ask()))
     assert f"mechanism_drivers = {drivers}" in found
     assert ("# extension_drivers = ...,port_hardware_offload_type" in found) is ("eswitch" in values)
+
+
+def test_the_sriov_agent_gets_no_pf_of_a_switch() -> None:
+    """Else neutron would bind ports there that ask for no switch, and nothing would forward their frames."""
+    found = lines(render_agent(host(physical_network="physnet1", bandwidth_kbps=1000, eswitch=SWITCHDEV), Ask()))
+    assert [line for line in found if not line.startswith("#")] == ["", "[sriov_nic]"]
+    assert found[4].startswith('# rule "tenant-a" (0000:3b:00.0) is in switchdev mode: Open vSwitch or OVN binds')
+    assert found[5].startswith("# Its bandwidth_kbps belongs to the bridge of its uplink")
+    assert found[6] == "# No PF here is for this agent: this host does not need it."
+
+
+def test_the_sriov_agent_keeps_the_other_pfs() -> None:
+    legacy, other = make_rule(name="b", physical_network="physnet1"), make_pf(pci_address=PF2, num_vfs=2)
+    mixed = host(physical_network="physnet1", exclude_vfs=(1,), eswitch=SWITCHDEV)
+    wishes = (*mixed.wishes, DesiredPf(legacy, other))
+    found = lines(render_agent(replace(mixed, wishes=wishes, pfs=(*mixed.pfs, other)), Ask()))
+    assert "physical_device_mappings = physnet1:ens1f0" in found
+    assert not any(line.startswith(("exclude_devices", "# No PF here")) for line in found)
+
+
+def test_a_pf_of_a_switch_without_a_netdev_is_no_problem_for_the_agents_file() -> None:
+    pf = make_pf(num_vfs=2, netdevs=())
+    values: dict[str, Any] = {"physical_network": "physnet1", "eswitch": SWITCHDEV}
+    bare = replace(host(**values), wishes=(make_wish(pf=pf, **values),), pfs=(pf,))
+    assert render_agent(bare, Ask()).problems == ()
+
+
+@pytest.mark.parametrize("values", [{"tunnels": True, "eswitch": SWITCHDEV}, {"eswitch": SWITCHDEV}])
+def test_what_the_agents_file_says_of_vfs_without_a_network(values: dict[str, Any]) -> None:
+    found = "\n".join(lines(render_agent(host(**values), Ask())))
+    assert ("is in switchdev mode" in found) is ("tunnels" in values)
+    assert ("are not part of tenant networking" in found) is ("tunnels" not in values)
 
 
 def test_before_2023_2_a_profile_asks_for_offload() -> None:

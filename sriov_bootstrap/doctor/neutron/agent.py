@@ -16,6 +16,7 @@ from sriov_bootstrap.doctor.openstack.remedies import render_remedy, restart_rem
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.ini import NAME, Entry, fold
 from sriov_bootstrap.render.host import Host
+from sriov_bootstrap.render.places import OWN_NAME
 from sriov_bootstrap.render.ports import resolve_ports
 
 SECTION = "sriov_nic"
@@ -46,12 +47,13 @@ def check_agent(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
         if entry:
             yield from _strange_netdevs(host, entry, mapped, shown)
             yield from _unmapped_pfs(host, entry, mapped, shown)
+            yield from _switch_pfs(host, entry, mapped, shown)
         yield from _exclusions(host, agent, shown)
         yield from _options(host, agent)
         yield from _firewall(host, agent)
     # The agent reads the VFs of a PF only once.
     yield from check_start(
-        host, survey, agent, "SB-E519", "does not know the new ones", serves=lambda rule: rule.physical_network
+        host, survey, agent, "SB-E519", "does not know the new ones", serves=lambda rule: rule.is_for_sriov_agent
     )
 
 
@@ -142,7 +144,9 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
         network = port.rule.physical_network
         names = port.netdevs or (port.netdev,)
         is_mapped = any((network, name) in pairs for name in names)
-        if not port.netdev or port.netdev_device or network not in networks or is_mapped:
+        if not port.rule.is_for_sriov_agent or not port.netdev or port.netdev_device:
+            continue
+        if network not in networks or is_mapped:
             continue
         other = netdevs.get(port.netdev)
         said, where = f"it lacks {network}:{' or '.join(names)}", networks[network]
@@ -151,6 +155,23 @@ def _unmapped_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames)
         problem = f"{port.label} is on {network}, but not for the agent: {said}"
         evidence = shown.mapping(entry, where.number, where.network, where.netdev)
         yield Finding("SB-E514", entry.place, problem, evidence=evidence, remedy=render_remedy(host, TARGET, entry))
+
+
+def _switch_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -> Iterator[Finding]:
+    """PFs whose VFs are ports of a switch, and the agent's all the same."""
+    labels = {name: port.label for port in resolve_ports(host) if port.rule.wants_switchdev for name in port.netdevs}
+    for mapping in mapped.mappings:
+        if label := labels.get(mapping.netdev):
+            problem = f"{label} is in switchdev mode, but the agent serves {mapping.netdev} as well"
+            is_ours = entry.path.endswith(f"/{OWN_NAME}.conf")
+            change = f"remove {mapping.netdev} from {entry.option} in {entry.place}"
+            yield Finding(
+                "SB-W516",
+                entry.place,
+                problem,
+                evidence=shown.mapping(entry, mapping.number, mapping.network, mapping.netdev),
+                remedy=render_remedy(host, TARGET) if is_ours else restart_remedy(host, TARGET, change),
+            )
 
 
 def _exclusions(host: Host, agent: Service, shown: ShownNames) -> Iterator[Finding]:

@@ -69,6 +69,21 @@ Looked at: every line in [sriov_nic] in the files that the agent reads, against 
 What to do: correct the name or remove the line. If the release is wrong, correct it in the config.
 """,
     ),
+    "SB-W516": Explanation(
+        "the SR-IOV agent serves a PF that is in switchdev mode",
+        """\
+VFs of a PF in switchdev mode are ports of a switch, which Open vSwitch or OVN programs. While the SR-IOV agent has the
+PF in its mappings as well, neutron also binds ports of type direct to this host that do not ask for switchdev: they
+are ACTIVE, and nothing forwards their frames. Ports that do ask for it the agent reports as wired before Open vSwitch
+or OVN has done that, and it sets the link state and spoof checking of their VFs.
+
+Looked at: the agent's physical_device_mappings against the rules with mode = "switchdev" in [pf.eswitch].
+
+What to do: remove the PF there, and its items in exclude_devices and resource_provider_bandwidths, or the agent exits.
+`sriov-bootstrap render sriov-agent --write` writes lists without it, if another PF is left for the agent. A host
+without one does not need the agent. Ports ask for a switch with --hardware-offload-type switchdev.
+""",
+    ),
     "SB-W517": Explanation(
         "exclude_devices leaves out what it cannot",
         """\
@@ -111,13 +126,13 @@ agent. A unit with a custom name belongs in restart in [services] in the config.
     "SB-E520": Explanation(
         "the server lacks the mechanism driver for VFs",
         """\
-Ports of type direct are bound by ML2's mechanism driver sriovnicswitch. Without it every such port fails with
-"Binding failed", on every host.
+Ports of type direct are bound by ML2's mechanism driver sriovnicswitch, and those that ask for switchdev by
+openvswitch or ovn. Without it every such port fails with "Binding failed", on every host.
 
-Looked at: the last [ml2] mechanism_drivers read by the neutron server on this host.
+Looked at: the last [ml2] mechanism_drivers read by the neutron server on this host, against the rules.
 
-What to do: add sriovnicswitch to the list, on every controller, and restart the server. With mechanism_drivers set in
-[openstack] in the config, sriov-bootstrap render neutron-server --write does this.
+What to do: add it to the list, on every controller, and restart the server. With mechanism_drivers set in [openstack]
+in the config, sriov-bootstrap render neutron-server --write writes the list, with sriovnicswitch if a rule needs it.
 """,
     ),
     "SB-W521": Explanation(

@@ -30,7 +30,7 @@ Looked at: the last [sriov_nic] physical_device_mappings that the agent reads, a
 and nova's device_spec.
 
 What to do: sriov-bootstrap render sriov-agent --write, and restart the agent. A list in sriov_agent.ini overrides the
-drop-in: remove it there.
+drop-in: remove it there. Networks whose VFs are all in switchdev mode by their rules are not the agent's.
 """,
     ),
     "SB-W503": Explanation(

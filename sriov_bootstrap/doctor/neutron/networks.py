@@ -43,17 +43,21 @@ class Occurrence(Struct, frozen=True):
 
 
 class Knower(Struct, frozen=True):
-    """A config or service that has network names. `is_open`: it accepts any name, or may get it through a reference."""
+    """A config or service that has network names.
+
+    `is_open`: it accepts any name, or may get it through a reference. `spared`: names that it need not know.
+    """
 
     label: str
     target: str
     uses: dict[str, Occurrence]
     is_open: bool = False
     entries: tuple[Entry, ...] = ()
+    spared: frozenset[str] = frozenset()
 
     def lacks(self, name: str) -> bool:
-        """Whether it does not know this one."""
-        return name not in self.uses and not self.is_open
+        """Whether it does not know this one, and should."""
+        return name not in self.uses and not self.is_open and name not in self.spared
 
 
 def check_networks(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -107,7 +111,7 @@ def _knowers(host: Host, survey: OpenStackSurvey) -> tuple[Knower, ...]:
     if survey.compute.is_known and (of_nova := _nova_knower(host, survey.compute)).uses:
         found.append(of_nova)
     if survey.agent.is_known:
-        found.append(_agent_knower(survey))
+        found.append(_agent_knower(host, survey))
     if survey.server.is_known:
         found.append(_server_knower(survey.server))
     return tuple(found)
@@ -120,7 +124,7 @@ def _nova_knower(host: Host, compute: Service) -> Knower:
     return Knower("nova-compute", "nova-compute", uses, any(entry.has_reference for entry in entries))
 
 
-def _agent_knower(survey: OpenStackSurvey) -> Knower:
+def _agent_knower(host: Host, survey: OpenStackSurvey) -> Knower:
     """If it reads no list, one that it was meant to read; that it does not is reported elsewhere."""
     option = ("sriov_nic", "physical_device_mappings")
     unread = (entry for file in survey.strays for entry in file.values(*option))
@@ -128,7 +132,16 @@ def _agent_knower(survey: OpenStackSurvey) -> Knower:
     found = reversed(parse_mappings(entry).mappings)
     uses = {mapping.network: Occurrence(entry.place, "", entry, mapping.number) for mapping in found if entry}
     is_open = entry is not None and entry.has_reference
-    return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else ())
+    return Knower(
+        "the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else (), _of_switches(host)
+    )
+
+
+def _of_switches(host: Host) -> frozenset[str]:
+    """The networks in which a rule has ports of a switch, and none has VFs for the agent."""
+    rules = [wish.rule for wish in host.wishes]
+    served = {rule.physical_network for rule in rules if rule.is_for_sriov_agent}
+    return frozenset({rule.physical_network for rule in rules if rule.wants_switchdev} - served)
 
 
 def _server_knower(server: Service) -> Knower:

@@ -10,7 +10,7 @@ from sriov_bootstrap.doctor.openstack.remedies import restart_remedy
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service
 from sriov_bootstrap.formats.ini import IniFile, fold
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.neutron import MECHANISM_DRIVER
+from sriov_bootstrap.render.neutron import MECHANISM_DRIVER, SWITCH_DRIVERS, is_of_switch
 
 OLD_FILE = "/ml2_conf_sriov.ini"
 OLD_SECTION = "ml2_sriov"
@@ -19,21 +19,29 @@ SHOWN = 8
 
 def check_server(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:
     """And leftovers in the files of the agent."""
-    if survey.server.is_known and any(wish.rule.physical_network for wish in host.wishes):
-        yield from _driver(host, survey.server)
+    if survey.server.is_known:
+        yield from _drivers(host, survey.server)
     if host.release.nova > openstack_releases.ML2_SRIOV_UNTIL:
         yield from _leftovers(host, survey)
 
 
-def _driver(host: Host, server: Service) -> Iterator[Finding]:
+def _drivers(host: Host, server: Service) -> Iterator[Finding]:
+    """What binds ports to VFs as the rules want them: to those of a switch, and to all others."""
     entry = server.last_entry(("ml2", "mechanism_drivers"))
-    drivers = items(entry)
-    if MECHANISM_DRIVER in drivers or (entry and entry.has_reference):
+    drivers = {*items(entry)}
+    if entry and entry.has_reference:
         return
-    problem = f"mechanism_drivers lacks {MECHANISM_DRIVER}: ports of type direct cannot be bound"
-    change = f"add {MECHANISM_DRIVER} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
+    rules = [wish.rule for wish in host.wishes]
+    lacks = []
+    if any(rule.is_for_sriov_agent for rule in rules) and MECHANISM_DRIVER not in drivers:
+        lacks.append((MECHANISM_DRIVER, "ports of type direct cannot be bound"))
+    if any(is_of_switch(rule) for rule in rules) and not SWITCH_DRIVERS & drivers:
+        lacks.append((" or ".join(sorted(SWITCH_DRIVERS)), "ports that ask for switchdev cannot be bound"))
     place, evidence = (entry.place, entry.name) if entry else (server.label, "")
-    yield Finding("SB-E520", place, problem, evidence=evidence, remedy=restart_remedy(host, "neutron-server", change))
+    for driver, effect in lacks:
+        change = f"add {driver} to mechanism_drivers in [ml2] of {entry.place if entry else 'ml2_conf.ini'}"
+        remedy = restart_remedy(host, "neutron-server", change)
+        yield Finding("SB-E520", place, f"mechanism_drivers lacks {driver}: {effect}", evidence=evidence, remedy=remedy)
 
 
 def _leftovers(host: Host, survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from builders import make_config, make_netdev, make_pf, make_rule
 from fuzzing import fuzzed, spoilt
-from sriov_bootstrap.core.config import Match, OpenStack
+from sriov_bootstrap.core.config import Match, OpenStack, PfRule
 from sriov_bootstrap.core.desired import DesiredPf
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.similar_names import distance, nearest
 from sriov_bootstrap.doctor.diagnose import check_openstack
@@ -207,6 +208,78 @@ def test_vfs_that_are_for_something_else_do_not_concern_the_agent() -> None:
     started = Service("sriov-agent", "a.service", is_installed=True, is_active=True, started_at=100.0)
     survey = OpenStackSurvey(agent=started, changes=(VfChange(PF.pci_address, 200.0),), now=9000.0)
     assert not list(check_openstack(host, survey, print))
+
+
+SWITCH_RULE = make_rule(physical_network="physnet2", eswitch=Eswitch(EswitchMode.SWITCHDEV))
+SWITCH_HOST = replace(HOST, config=make_config(SWITCH_RULE), wishes=(DesiredPf(SWITCH_RULE, PF),))
+
+
+def of_switch(survey: OpenStackSurvey, host: Host = SWITCH_HOST) -> list[Finding]:
+    return list(check_openstack(host, survey, print))
+
+
+def test_the_agent_needs_no_pf_in_switchdev_mode() -> None:
+    compute = service(
+        "nova-compute", '[pci]\ndevice_spec = {"address": "0000:3b:00.0", "physical_network": "physnet2"}\n'
+    )
+    for text in ("", "[sriov_nic]\nphysical_device_mappings = other:ens9\n"):
+        codes = {one.code for one in of_switch(replace(agent(text), compute=compute))}
+        assert not codes & {"SB-E502", "SB-E514", "SB-W516"}
+
+
+def test_a_pf_in_switchdev_mode_that_the_agent_serves_is_found() -> None:
+    (one,) = of_switch(agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"))
+    assert (one.code, one.place) == ("SB-W516", "/f:2")
+    assert one.evidence == "physical_device_mappings, entry 1: physnet2:ens1f0"
+    assert one.problem == 'rule "tenant-a" (0000:3b:00.0) is in switchdev mode, but the agent serves ens1f0 as well'
+    assert one.remedy.startswith("remove ens1f0 from physical_device_mappings in /f:2, then: ")
+
+
+def test_our_own_list_is_rendered_again_for_it() -> None:
+    text = "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"
+    path = "/etc/neutron/neutron-sriov-nic-agent.conf.d/sriov-bootstrap.conf"
+    rendered = Service("sriov-agent", "a.service", is_installed=True, argv=("a",), files=(parse_ini(path, text),))
+    (one,) = of_switch(OpenStackSurvey(agent=rendered))
+    assert one.remedy.startswith("sriov-bootstrap render sriov-agent --write && ")
+
+
+def test_a_network_with_vfs_of_both_kinds_is_the_agents() -> None:
+    legacy, other = make_rule(name="b", physical_network="physnet2"), make_pf(pci_address="0000:5e:00.0", num_vfs=1)
+    config = make_config(SWITCH_RULE, legacy)
+    both = replace(SWITCH_HOST, config=config, wishes=(*SWITCH_HOST.wishes, DesiredPf(legacy, other)))
+    found = of_switch(agent("[sriov_nic]\nphysical_device_mappings = other:ens9\n"), both)
+    assert "SB-E502" in {one.code for one in found}
+
+
+def test_changed_vfs_of_a_switch_do_not_concern_the_agent() -> None:
+    started = Service("sriov-agent", "a.service", is_installed=True, is_active=True, started_at=100.0)
+    assert not of_switch(OpenStackSurvey(agent=started, changes=(VfChange(PF.pci_address, 200.0),), now=9000.0))
+
+
+@pytest.mark.parametrize(
+    ("rules", "drivers", "lacking"),
+    [
+        ([SWITCH_RULE], "ovn", []),
+        ([SWITCH_RULE], "openvswitch,l2population", []),
+        ([SWITCH_RULE], "sriovnicswitch", ["openvswitch or ovn: ports that ask for switchdev cannot be bound"]),
+        ([SWITCH_RULE, RULE], "ovn", ["sriovnicswitch: ports of type direct cannot be bound"]),
+        ([RULE], "sriovnicswitch", []),
+        ([make_rule()], "ovn", []),
+        ([SWITCH_RULE, RULE], "$drivers", []),
+        (
+            [make_rule(tunnels=True, eswitch=SWITCH_RULE.eswitch)],
+            "",
+            ["openvswitch or ovn: ports that ask for switchdev"],
+        ),
+    ],
+)
+def test_the_server_needs_a_driver_for_each_kind_of_vfs(rules: list[PfRule], drivers: str, lacking: list[str]) -> None:
+    host = replace(HOST, config=make_config(*rules), wishes=tuple(DesiredPf(rule, PF) for rule in rules))
+    text = f"[ml2]\nmechanism_drivers = {drivers}\n[ml2_type_flat]\nflat_networks = *\n"
+    found = of_switch(OpenStackSurvey(server=service("neutron-server", text)), host)
+    problems = [one.problem.removeprefix("mechanism_drivers lacks ") for one in found if one.code == "SB-E520"]
+    assert len(problems) == len(lacking)
+    assert all(problem.startswith(start) for problem, start in zip(problems, lacking, strict=True))
 
 
 @pytest.mark.parametrize(
