@@ -16,7 +16,7 @@ python3 -m venv "$folder/venv"
 cd "$folder"
 version=9.0.0-4+deb12u2
 apt-get -qq -o APT::Sandbox::User=root download libvirt0=$version libvirt-clients=$version \
-    libyajl2=2.1.0-3+deb12u2 libssh-4=0.10.6-0+deb12u3
+    libyajl2=2.1.0-3+deb12u2 libssh-4=0.10.6-0+deb12u3 libnl-3-200=3.7.0-0.2+b1
 for package in *.deb; do dpkg -x "$package" .; done
 
 cat >try.py <<'END'
@@ -40,7 +40,7 @@ for bus, slot in (("0x10", "0x10"), ("10", "010"), ("0x3b", "08"), ("0377", "0")
     taken = "{}:{}:{}.{}".format(*fields.groups()) if fields else "refused"
     print(f"bus={bus} slot={slot}: schema: {'valid' if is_valid else 'invalid'}, libvirt: {taken}")
 END
-LD_LIBRARY_PATH=$(echo "$folder"/usr/lib/*-linux-gnu) venv/bin/python try.py | tee seen
+LD_LIBRARY_PATH=$(echo "$folder"/usr/lib/*-linux-gnu):$(echo "$folder"/lib/*-linux-gnu) venv/bin/python try.py | tee seen
 diff -u - seen <<'END' || { echo "CHANGED: not what libvirt 9.0.0 did" >&2; exit 1; }
 bus=0x10 slot=0x10: schema: valid, libvirt: 0000:10:10.1
 bus=10 slot=010: schema: valid, libvirt: 0000:0a:08.1
