@@ -59,6 +59,7 @@ def test_a_clean_host_gives_no_finding(
     make_host(tree, vendor=vendor, table=table, flags=flags)
     tree.write(NM, "1\n")
     tree.write("run/NetworkManager/devices/10", "[device]\nmanaged=false\n")
+    tree.write("run/udev/data/n10", "E:NM_UNMANAGED=1\n")
     tree.write("etc/modprobe.d/kvm.conf", "options kvm_intel nested=1\n")
     assert doctor(tree, capsys) == ([], [])
 
@@ -153,19 +154,51 @@ def test_vfs_in_one_group_that_networkmanager_manages_below_a_pf_that_is_down(
     assert doctor(tree, capsys) == (wanted, [])
 
 
+UNMANAGED = "E:NM_UNMANAGED=1\n"
+
+
 @pytest.mark.parametrize(
-    ("carrier", "database", "is_found"),
-    [("0", "", True), ("0", "E:NM_UNMANAGED=1\n", False), ("1", "", False), ("", "", False)],
+    ("carrier", "database", "addresses", "is_found"),
+    [
+        ("0", "", "0", True),
+        ("0", UNMANAGED, "0", False),
+        ("0", UNMANAGED, "1", True),
+        ("1", "", "1", False),
+        ("", "", "1", False),
+    ],
 )
 def test_a_vf_without_a_carrier_has_no_record_of_networkmanager(
-    tree: HostTree, capsys: pytest.CaptureFixture[str], carrier: str, database: str, *, is_found: bool
+    tree: HostTree, capsys: pytest.CaptureFixture[str], carrier: str, database: str, addresses: str, *, is_found: bool
 ) -> None:
     make_host(tree)
     tree.write(NM, "1\n")
     netdev = tree.device(vf_address(PF, 1)) / "net/ens1f0v1"
     (netdev / "carrier").write_text(carrier + "\n")
     tree.write("run/udev/data/n11", f"I:1\n{database}G:systemd\n")
+    tree.write("proc/sys/net/ipv6/conf/ens1f0v1/addr_gen_mode", addresses + "\n")
     assert doctor(tree, capsys) == ([("SB-W221", PF)] if is_found else [], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_found"),
+    [
+        ("etc/NetworkManager/NetworkManager.conf", "[ifupdown]\nmanaged=false\n", True),
+        ("etc/NetworkManager/NetworkManager.conf", "[keyfile]\nunmanaged-devices=driver:igbvf\n", False),
+        ("usr/lib/NetworkManager/conf.d/10-a.conf", "[keyfile]\nunmanaged-devices+=*\n", False),
+        ("etc/NetworkManager/conf.d/a.conf", "[device-vfs]\nmatch-device=driver:igbvf\nmanaged=0\n", False),
+        ("var/lib/NetworkManager/NetworkManager-intern.conf", "[device-a]\nmanaged=0\n", False),
+    ],
+)
+def test_a_vf_that_networkmanager_was_told_to_leave_needs_the_rule_or_a_setting(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], name: str, text: str, *, is_found: bool
+) -> None:
+    make_host(tree)
+    tree.write(NM, "1\n")
+    tree.write("run/NetworkManager/devices/10", "[device]\nmanaged=false\n")
+    tree.write(name, text)
+    assert doctor(tree, capsys) == ([("SB-W221", PF)] if is_found else [], [])
+    tree.write("run/udev/data/n10", f"I:1\n{UNMANAGED}")
+    assert doctor(tree, capsys) == ([], [])
 
 
 def test_a_vf_is_judged_against_its_siblings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.similar_names import nearest
 from sriov_bootstrap.doctor.diagnose import check_openstack
 from sriov_bootstrap.doctor.neutron import networks
-from sriov_bootstrap.doctor.nic.vfs import MANAGED
+from sriov_bootstrap.doctor.nic.survey import MANAGED
 from sriov_bootstrap.doctor.nova import view as nova_view
 from sriov_bootstrap.doctor.nova.checks import check_nova
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service

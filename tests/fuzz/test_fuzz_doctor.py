@@ -14,7 +14,7 @@ from sriov_bootstrap.doctor.codes import CODES
 from sriov_bootstrap.doctor.kernel.checks import check_firmware
 from sriov_bootstrap.doctor.kernel.survey import KernelSurvey
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NetdevTraces, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.formats.pci_config import capability
 from sriov_bootstrap.render.host import Host, VfLayout
@@ -54,7 +54,7 @@ def test_whatever_is_read_of_a_nic_gives_findings_with_codes(
         lines=lines,
         modules={modalias: modprobe.modules_for(one, modalias)},
         in_tree={"igb": modprobe.is_in_tree(one, "igb")},
-        managed={other: one},
+        traces={other: NetdevTraces(one)},
         cpus=count_cpus(one),
     )
     host = Host(rules, resolve(rules, (pf,)), (pf,), layouts={PF: VfLayout(one, number, number)}, cpu_vendor=INTEL)

@@ -6,6 +6,7 @@ from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nic.absent import check_absent
 from sriov_bootstrap.doctor.nic.attributes import check_addresses, check_attributes, check_machine_id
 from sriov_bootstrap.doctor.nic.driver import check_driver, check_parameters
+from sriov_bootstrap.doctor.nic.network_manager import check_network_manager
 from sriov_bootstrap.doctor.nic.room import check_room
 from sriov_bootstrap.doctor.nic.survey import NicSurvey
 from sriov_bootstrap.doctor.nic.switch import check_open_vswitch, check_switch
@@ -13,7 +14,6 @@ from sriov_bootstrap.doctor.nic.vfs import (
     check_link,
     check_link_flaps,
     check_network,
-    check_network_manager,
     check_vectors,
     check_vf_drivers,
     check_vf_netdevs,

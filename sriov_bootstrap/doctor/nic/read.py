@@ -1,15 +1,16 @@
 """Reads what `doctor` wants to know of NICs, drivers and VFs, each only where a check may need it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from sriov_bootstrap.conflicts.networkmanager import parse_profile
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.attributes import netdevs_to_ask
 from sriov_bootstrap.doctor.nic.driver import concerned_drivers, pfs_without_driver
-from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus, falls_short, is_missing
+from sriov_bootstrap.doctor.nic.survey import Detail, NetdevTraces, NicSurvey, count_cpus, falls_short, is_missing
 from sriov_bootstrap.doctor.nic.switch import wants_switchdev
 from sriov_bootstrap.edges.pci import Pci
 from sriov_bootstrap.edges.text_files import TextFiles
@@ -23,7 +24,13 @@ from sriov_bootstrap.render.host import Host
 NETWORK_MANAGER = tuple(
     f"/sys/fs/cgroup{hierarchy}/system.slice/NetworkManager.service" for hierarchy in ("", "/systemd")
 )
+NETWORK_MANAGER_SETTINGS = (
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/var/lib/NetworkManager/NetworkManager-intern.conf",  # its own, from nmcli device set --permanent
+    *(f"{folder}/NetworkManager/conf.d/*.conf" for folder in ("/etc", "/run", "/usr/lib")),
+)
 UP_WITHOUT_CARRIER = "0"
+NO_KERNEL_ADDRESSES = "1"  # Documentation/networking/ip-sysctl.rst
 UNMANAGED = re.compile(r"^E:NM_UNMANAGED=(?:1|true)$", re.MULTILINE | re.IGNORECASE)  # of udev's database
 
 
@@ -33,11 +40,11 @@ def survey_nics(machine: HostMachine, host: Host) -> tuple[NicSurvey, tuple[str,
         return NicSurvey(), ()
     pci, texts = machine.pci, machine.text_files()
     pfs = [wish.pf for wish in host.wishes if wish.pf]
-    managed = _network_manager_records(machine, pfs, pci, texts)
+    traces = _traces(machine, pfs, texts)
     survey = NicSurvey(
         lines=_modprobe_lines(machine, texts),
-        managed=managed,
-        unrecorded=_unrecorded_netdevs(managed, pci, texts),
+        traces=traces,
+        is_told_what_to_leave=any(seen.is_let_go for seen in traces.values()) and _names_devices(texts),
         vectors=pci.count_vectors() if any(vf.netdevs or vf.infiniband for pf in pfs for vf in pf.vfs) else {},
         cpus=count_cpus(pci.read_online_cpus()),
         report=host.state.report,
@@ -58,21 +65,31 @@ def _modprobe_lines(machine: HostMachine, texts: TextFiles) -> tuple[modprobe.Mo
     return modprobe.parse(modprobe.effective(files), machine.procfs.kernel_command_line())
 
 
-def _network_manager_records(
-    machine: HostMachine, pfs: Iterable[PfFacts], pci: Pci, texts: TextFiles
-) -> dict[str, str]:
-    """What NetworkManager has recorded; its records outlive it."""
+def _traces(machine: HostMachine, pfs: Iterable[PfFacts], texts: TextFiles) -> dict[str, NetdevTraces]:
+    """Of the netdevs of VFs; none while NetworkManager does not run, as its records outlive it."""
     netdevs = [dev for pf in pfs for vf in pf.vfs for dev in vf.netdevs]
     if not netdevs or not machine.files.keep_existing(NETWORK_MANAGER):
         return {}
-    return {dev: texts.read(f"/run/NetworkManager/devices/{pci.read_ifindex(dev)}") for dev in netdevs}
+    return {dev: _traces_of(dev, machine.pci.read_ifindex(dev), machine.pci, texts) for dev in netdevs}
 
 
-def _unrecorded_netdevs(managed: Mapping[str, str], pci: Pci, texts: TextFiles) -> frozenset[str]:
-    """NetworkManager makes a record only once a device is `disconnected`; without a carrier it is `unavailable`."""
-    waiting = [dev for dev, record in managed.items() if not record and pci.read_carrier(dev) == UP_WITHOUT_CARRIER]
-    databases = {dev: texts.read(f"/run/udev/data/n{pci.read_ifindex(dev)}") for dev in waiting}
-    return frozenset(dev for dev in waiting if not UNMANAGED.search(databases[dev]))
+def _traces_of(netdev: str, ifindex: str, pci: Pci, texts: TextFiles) -> NetdevTraces:
+    return NetdevTraces(
+        texts.read(f"/run/NetworkManager/devices/{ifindex}"),
+        is_barred=bool(UNMANAGED.search(texts.read(f"/run/udev/data/n{ifindex}"))),
+        awaits_carrier=pci.read_carrier(netdev) == UP_WITHOUT_CARRIER,
+        is_prepared=texts.read(f"/proc/sys/net/ipv6/conf/{netdev}/addr_gen_mode").strip() == NO_KERNEL_ADDRESSES,
+    )
+
+
+def _names_devices(texts: TextFiles) -> bool:
+    """Whether NetworkManager's own settings say which devices it leaves alone; which these are is not looked at."""
+    files = texts.read_matching(*NETWORK_MANAGER_SETTINGS)
+    keys = {key for text in files.values() for key in parse_profile(text).values}
+    return any(
+        key == "managed" if section.startswith("device") else key.startswith("unmanaged-devices")
+        for section, key in keys
+    )
 
 
 def _addresses(host: Host) -> tuple[str, ...]:

@@ -114,15 +114,17 @@ have to be probed again; journalctl -k -g ADDRESS shows the driver's messages, a
 NetworkManager brings them up and requests addresses on them. A VF that is up counts as in use, for sriov-bootstrap
 and for anything that wants to pass it through, and each one keeps a DHCP client running.
 
-Looked at: managed=true in /run/NetworkManager/devices/IFINDEX of each VF's netdev, while NetworkManager is running,
-so that any kind of rule that keeps it away is taken into account. A netdev without a carrier has no such record: it
-counts if it is up and NM_UNMANAGED is not set for it in /run/udev/data. VFs in the rule's exclude_vfs are the host's
-own and are not checked.
+Looked at: managed= in /run/NetworkManager/devices/IFINDEX of each VF's netdev, while NetworkManager is running, so that
+any kind of rule that keeps it away is taken into account. A netdev without a carrier has no such record: it counts if
+it is up, and either NM_UNMANAGED is not set for it in /run/udev/data, or its addr_gen_mode in /proc/sys/net/ipv6/conf
+is 1, as NetworkManager leaves it. VFs in the rule's exclude_vfs are the host's own and are not checked.
 
-What to do: sriov-bootstrap render udev --write sets NM_UNMANAGED for our VFs; then reload the udev rules and trigger
-the netdevs, as the finding shows. That holds for every netdev that a VF gets from then on, also when a VM gives it
-back. NetworkManager (1.42 and 1.58) does not let go of one that it manages already, not even when it is restarted: tell
-it by nmcli device set, as the finding shows.
+What to do: two things; the finding stays until both are done, and shows what is missing. sriov-bootstrap render udev
+--write sets NM_UNMANAGED for our VFs; then reload the udev rules and trigger the netdevs. That holds for every netdev
+that a VF gets from then on, also when a VM gives it back. NetworkManager (1.42 and 1.58) does not let go of one that it
+manages already, not even when it is restarted: tell it by nmcli device set, which holds for the netdevs that exist, and
+not for those that follow. Where NetworkManager's own settings say which devices it leaves alone (unmanaged-devices, or
+managed in a [device] section), the rule may be left out.
 """,
     ),
     "SB-W222": Explanation(

@@ -1,6 +1,5 @@
-"""Existing VFs: the PF's link, drivers that the rule does not ask for, NetworkManager, interrupt vectors."""
+"""Existing VFs: the PF's link, drivers that the rule does not ask for, interrupt vectors."""
 
-import re
 from collections.abc import Iterator
 
 from sriov_bootstrap.base.printable import shell_name, shell_quoted
@@ -17,10 +16,8 @@ from sriov_bootstrap.core.report import PassReport, PfReport
 from sriov_bootstrap.doctor.nic.survey import NicSurvey, falls_short
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host
-from sriov_bootstrap.render.netdevs import FILE as UDEV_FILE
 
 SHOWN = 3
-MANAGED = re.compile(r"^[ \t]*managed[ \t]*=[ \t]*(?:true|1)[ \t]*$", re.MULTILINE)
 # x86 has 256 vectors on each CPU: 32 are exceptions, about 20 the kernel's own (arch/x86/include/asm/irq_vectors.h).
 VECTORS_OF_A_CPU = 200
 CROWDED = 0.8
@@ -202,28 +199,6 @@ def check_vf_netdevs(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     message = f"journalctl -k -g {vf.pci_address} has the driver's message"
     remedy = f"{message}; unless a program uses the VF: {_probe_command(vf)}"
     yield Finding("SB-W228", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
-
-
-def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
-    """By its own records, so that any kind of rule that keeps it away is taken into account."""
-    if wish.pf is None:
-        return
-    offered = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
-    netdevs = [dev for vf in offered for dev in vf.netdevs]
-    recorded = [dev for dev in netdevs if MANAGED.search(survey.managed.get(dev, ""))]
-    managed = [dev for dev in netdevs if dev in recorded or dev in survey.unrecorded]
-    if not managed:
-        return
-    problem = f"NetworkManager manages {quantity(len(managed), 'netdev')} of its VFs: {shortlist(managed, SHOWN)}"
-    evidence = f"{managed[0]} is up without a carrier, and udev's database has no NM_UNMANAGED for it"
-    if recorded:
-        evidence = f"managed=true in /run/NetworkManager/devices for {recorded[0]}"
-    evidence += "; NetworkManager is running"
-    trigger = "udevadm control --reload && udevadm trigger --subsystem-match=net --action=change"
-    names = " ".join(map(shell_name, managed))
-    remedy = f"sriov-bootstrap render udev --write ({UDEV_FILE}), then {trigger}"
-    remedy += f"; and for those that it manages already: for dev in {names}; do nmcli device set $dev managed no; done"
-    yield Finding("SB-W221", wish.pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def check_vectors(host: Host, survey: NicSurvey) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from sriov_bootstrap.core.report import Outcome, PassReport, PfReport, PfState, 
 from sriov_bootstrap.core.vf_users import Use, UseKind
 from sriov_bootstrap.doctor.nic.absent import unseen_of_absent
 from sriov_bootstrap.doctor.nic.checks import check_nics
-from sriov_bootstrap.doctor.nic.survey import Detail, NicSurvey, count_cpus
+from sriov_bootstrap.doctor.nic.survey import Detail, NetdevTraces, NicSurvey, count_cpus
 from sriov_bootstrap.formats import modprobe
 from sriov_bootstrap.render.host import Host, VfLayout
 
@@ -652,26 +652,67 @@ def test_vfs_whose_probing_somebody_has_switched_off_are_as_they_should_be() -> 
     assert not found(make_host(vfs_of("", "", "", "", autoprobe=False)))
 
 
+NOBODY_MANAGES = {f"v{index}": NetdevTraces() for index in range(4)}
+MANAGES, LET_GO = NetdevTraces("[device]\nmanaged=true\n"), NetdevTraces("[device]\nmanaged=false\n")
+
+
+def traced(**traces: NetdevTraces) -> NicSurvey:
+    return NicSurvey(traces=NOBODY_MANAGES | traces)
+
+
 def test_vfs_that_networkmanager_manages() -> None:
-    notes = {"v0": "[device]\nmanaged=true\n", "v1": "[device]\nmanaged=false\n", "v3": "managed = 1"}
     pf = make_pf(num_vfs=4)
-    finding = the_one(ruled(pf), NicSurvey(managed=notes))
+    seen = traced(v0=MANAGES, v1=LET_GO, v3=NetdevTraces("managed = 1"))
+    finding = the_one(ruled(pf), seen)
     assert (finding.code, finding.place) == ("SB-W221", PF)
     assert finding.problem == "NetworkManager manages 2 netdevs of its VFs: v0, v3"
     assert finding.remedy.startswith("sriov-bootstrap render udev --write ")
     assert finding.remedy.endswith(": for dev in v0 v3; do nmcli device set $dev managed no; done")
-    every = dict.fromkeys(("v0", "v1", "v2", "v3"), "managed=true")
-    assert the_one(ruled(pf), NicSurvey(managed=every)).problem.endswith(": v0, v1, v2 and 1 more")
-    assert not found(ruled(pf, exclude_vfs=(0, 3)), NicSurvey(managed=notes)), "the host's own"
-    both = the_one(ruled(pf), NicSurvey(managed=notes, unrecorded=frozenset({"v2"})))
+    every = dict.fromkeys(NOBODY_MANAGES, MANAGES)
+    assert the_one(ruled(pf), traced(**every)).problem.endswith(": v0, v1, v2 and 1 more")
+    assert not found(ruled(pf, exclude_vfs=(0, 1, 3)), seen), "the host's own"
+    both = the_one(ruled(pf), traced(v0=MANAGES, v2=NetdevTraces(awaits_carrier=True), v3=MANAGES))
     assert both.problem.endswith("manages 3 netdevs of its VFs: v0, v2, v3")
     assert both.evidence.startswith("managed=true in /run/NetworkManager/devices for v0;")
 
 
-def test_vfs_without_a_carrier_that_networkmanager_may_manage() -> None:
-    finding = the_one(ruled(make_pf(num_vfs=4)), NicSurvey(unrecorded=frozenset({"v1"})))
-    assert (finding.code, finding.problem) == ("SB-W221", "NetworkManager manages 1 netdev of its VFs: v1")
-    assert finding.evidence.startswith("v1 is up without a carrier, and udev's database has no NM_UNMANAGED for it;")
+@pytest.mark.parametrize(
+    ("traces", "is_found"),
+    [
+        pytest.param(NetdevTraces(awaits_carrier=True), True, id="no rule"),
+        pytest.param(NetdevTraces(awaits_carrier=True, is_prepared=True), True, id="no rule, and taken"),
+        pytest.param(NetdevTraces(awaits_carrier=True, is_prepared=True, is_barred=True), True, id="a late rule"),
+        pytest.param(NetdevTraces(awaits_carrier=True, is_barred=True), False, id="up, but not by it"),
+        pytest.param(NetdevTraces("[device]\n", awaits_carrier=True), False, id="a record, and never managed"),
+        pytest.param(NetdevTraces("managed=false", awaits_carrier=True, is_barred=True), False, id="let go"),
+        pytest.param(NetdevTraces(is_prepared=True), False, id="down"),
+    ],
+)
+def test_vfs_without_a_carrier_that_networkmanager_may_manage(traces: NetdevTraces, *, is_found: bool) -> None:
+    findings = found(ruled(make_pf(num_vfs=4)), traced(v1=traces))
+    assert [one.problem for one in findings] == ["NetworkManager manages 1 netdev of its VFs: v1"] * is_found
+    assert all(one.evidence.startswith("v1 is up without a carrier, and ") for one in findings)
+
+
+def test_vfs_for_which_the_rule_came_too_late_need_only_the_word() -> None:
+    late = replace(MANAGES, is_barred=True)
+    finding = the_one(ruled(make_pf(num_vfs=4)), traced(v1=late))
+    assert finding.evidence.startswith("managed=true in /run/NetworkManager/devices for v1, and NM_UNMANAGED ")
+    assert "render" not in finding.remedy
+    assert finding.remedy.endswith(": for dev in v1; do nmcli device set $dev managed no; done")
+    assert "render" in the_one(ruled(make_pf(num_vfs=4)), traced(v0=MANAGES, v1=late)).remedy
+
+
+def test_vfs_that_networkmanager_lets_go_and_takes_again_when_they_are_made_anew() -> None:
+    pf = make_pf(num_vfs=4)
+    finding = the_one(ruled(pf), traced(v1=LET_GO))
+    what = "NetworkManager leaves 1 netdev of its VFs alone, but not those that follow: v1"
+    assert (finding.code, finding.problem) == ("SB-W221", what)
+    assert finding.remedy.startswith("sriov-bootstrap render udev --write ")
+    assert "nmcli" not in finding.remedy
+    assert not found(ruled(pf), traced(v1=replace(LET_GO, is_barred=True))), "both halves"
+    told = replace(traced(v1=LET_GO), is_told_what_to_leave=True)
+    assert not found(ruled(pf), told), "by a setting of its own"
 
 
 @pytest.mark.parametrize(
