@@ -26,7 +26,14 @@ from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
 from sriov_bootstrap.verify.initramfs import archive, entries_for
 from sriov_bootstrap.verify.report import GuestReport, last_words, parse_report
 from sriov_bootstrap.verify.stages import Accelerator, ProofStage, StageResult, Verification, fail
-from sriov_bootstrap.verify.verdicts import Equipment, Observation, judge_after, judge_back, judge_before
+from sriov_bootstrap.verify.verdicts import (
+    KERNEL_PACKAGE,
+    Equipment,
+    Observation,
+    judge_after,
+    judge_back,
+    judge_before,
+)
 
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
@@ -115,12 +122,13 @@ def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: 
 
 def _read_equipment(machine: "HostMachine", choices: tuple[Choice, ...], libvirt: LibvirtAnswer) -> Equipment:
     groups = machine.pci.read_groups()
-    problem = libvirt.problem
-    if not problem and os.uname().machine != ARCHITECTURE:
-        problem = f"verify knows VMs of {ARCHITECTURE} alone, and this host is {os.uname().machine}"
+    processor, problem = os.uname().machine, ""
+    if processor != ARCHITECTURE:
+        problem = f"verify only makes VMs for {ARCHITECTURE}, and this host is {processor}"
     return Equipment(
         groups=None if groups is None else {number: _members(found) for number, (_, found) in groups.items()},
-        libvirt_problem=problem,
+        machine_problem=problem,
+        libvirt_problem=libvirt.problem,
         kernel_problem=_problem_of(lambda: machine.guest_files.kernel_path(machine.procfs.kernel_release())),
         module_problems=_module_problems(machine, choices),
         has_kvm=machine.has_kvm,
@@ -184,7 +192,7 @@ def _write_guest(machine: "HostMachine", proofs: list[VmProof]) -> None:
         _save_guest(machine, proofs)
     except SriovBootstrapError as error:
         for proof in proofs:
-            proof.stages = (*proof.stages[:-1], fail(ProofStage.KERNEL, error.message, error.hint))
+            proof.stages = (*proof.stages[:-1], fail(ProofStage.KERNEL, error.message, error.hint or KERNEL_PACKAGE))
             proof.is_over = True
 
 

@@ -10,14 +10,24 @@ from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import NAMED, PfFacts, VfFacts
 from sriov_bootstrap.core.pci_address import label, normalize
 from sriov_bootstrap.core.plurals import quantity, shortlist
+from sriov_bootstrap.core.vf_users import UseKind
 
 SEE_STATUS = "sriov-bootstrap status lists rules, PFs and VFs"
+MAKE_SOME = "sriov-bootstrap --once makes those that its rule asks for; sriov-bootstrap status says why there are none"
+FREE_ONE = "shut a VM down, or take a VF from it, and try again; nothing is taken from anybody"
+UNBIND_ONE = (
+    "if no program uses it: echo {vf} > /sys/bus/pci/devices/{vf}/driver/unbind; sriov-bootstrap --once gives it the"
+    " driver that its rule asks for, unless something else has set its driver_override"
+)
+TAKE_OUT_ONE = "take its netdev out of what has it (ip -d link show {netdev}), or name another VF"
+OF_A_DRIVER = frozenset({UseKind.NO_NETDEV, UseKind.NO_NIC})
+OF_THE_HOST = frozenset({UseKind.LOWER, UseKind.XDP, UseKind.PROMISCUOUS, UseKind.LINK_UNKNOWN, UseKind.ADDRESSED})
 
 
 class Choice(Struct, frozen=True):
     """A PF with its rule, "" without one, and the VF that is tried; `vf` None: none is free, and `why` says so.
 
-    `second` is another free one, None if there is none.
+    `second` is another free one, None if there is none. `remedy` is what to do about `why`.
     """
 
     rule: str
@@ -25,6 +35,7 @@ class Choice(Struct, frozen=True):
     vf: VfFacts | None = None
     second: VfFacts | None = None
     why: str = ""
+    remedy: str = ""
 
     def __str__(self) -> str:
         """For people: the PF, as all our messages call it."""
@@ -83,7 +94,7 @@ def _choose_of(rule: str, pf: PfFacts, vf_address: str, is_alone: IsAlone) -> Ch
     asked = [vf for vf in pf.vfs if vf.pci_address == vf_address]
     free = sorted((vf for vf in asked or pf.vfs if not vf.use), key=lambda vf: not is_alone(vf))
     if not free:
-        return Choice(rule, pf, why=_why_none(asked or pf.vfs))
+        return Choice(rule, pf, why=_why_none(asked or pf.vfs), remedy=_remedy_for(asked or pf.vfs))
     others = [vf for vf in pf.vfs if not vf.use and vf != free[0] and is_alone(vf)]
     return Choice(rule, pf, free[0], others[0] if others else None)
 
@@ -94,3 +105,14 @@ def _why_none(vfs: Iterable[VfFacts]) -> str:
     if not holders:
         return "it has no VFs"
     return f"no VF is free, {quantity(len(holders), 'is', 'are')} in use: {shortlist(holders, NAMED, '; ')}"
+
+
+def _remedy_for(vfs: Iterable[VfFacts]) -> str:
+    """The one that costs least: a VF that only a driver or the host itself has, before one of a VM."""
+    uses = [(vf, vf.use) for vf in vfs if vf.use]
+    if not uses:
+        return MAKE_SOME
+    for kinds, remedy in ((OF_A_DRIVER, UNBIND_ONE), (OF_THE_HOST, TAKE_OUT_ONE)):
+        if found := next(((vf, use) for vf, use in uses if use.kind in kinds), None):
+            return remedy.format(vf=found[0].pci_address, netdev=found[1].netdev)
+    return FREE_ONE

@@ -7,18 +7,21 @@ from msgspec import Struct
 from sriov_bootstrap.core.facts import NAMED, PfFacts, VfFacts
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.vf_attributes import VfAttributes
-from sriov_bootstrap.verify.choice import Choice
+from sriov_bootstrap.verify.choice import FREE_ONE, Choice
 from sriov_bootstrap.verify.domain import Vm
 from sriov_bootstrap.verify.report import GuestDevice, GuestReport
 from sriov_bootstrap.verify.stages import Accelerator, ProofStage, StageResult, confirm, fail, skip
 
-SEE_DOCTOR = "sriov-bootstrap doctor looks further"
 IOMMU_OFF = (
     "enable VT-d or AMD-Vi in the firmware; on Intel also intel_iommu=on: sriov-bootstrap render kernel-cmdline --apply"
 )
 ALONE = "enable ACS and ARI in the firmware setup, or move the NIC to a slot with its own root port"
-FREE_ONE = "shut a VM down, or take a VF from it, and try again; nothing is taken from anybody"
-FIRST_DRIVER = "load the driver that the rule asks for: journalctl -k; sriov-bootstrap --once gives each VF its own"
+GUESTS_DRIVER = (
+    "the guest has this host's own modules: if the VF has its driver here (sriov-bootstrap status), journalctl -k may"
+    " show what that one needs; if the module lacks firmware or another module, install the running kernel's packages"
+)
+OWN_MAC = "the driver kept the VF's own: journalctl -k; docs/drivers.md says which drivers can set one"
+OTHER_VLAN = "something else sets VLANs of this PF's VFs: sriov-bootstrap doctor names what sets VFs if a file does"
 NO_KVM = "no /dev/kvm: the VM runs on an emulated CPU (TCG), which takes minutes instead of seconds"
 
 # What libvirt says (src/hypervisor/virhostdev.c, util/virnetdev.c, util/virpci.c, QEMU's vfio) -> stage and remedy.
@@ -37,8 +40,10 @@ WORDS = (
     ("vlan", ProofStage.VLAN, "verify with --vlan 0 leaves it out; docs/drivers.md says which drivers can set one"),
     ("No space left", ProofStage.START, "make room in /run and in /var/log/libvirt"),
 )
+KERNEL_PACKAGE = "install the running kernel's own package, with all of its modules; after an upgrade of it, reboot"
 SEE_LIBVIRT = "see journalctl -u libvirtd -u virtqemud, and /var/log/libvirt/qemu/NAME.log"
 
+BY_HAND = "give a VF to a VM by hand: sriov-bootstrap render libvirt prints the interface for its XML"
 NO_LIBVIRT = "install libvirt's daemon and clients, and start it; see journalctl -u libvirtd -u virtqemud"
 
 
@@ -46,6 +51,7 @@ class Equipment(Struct, frozen=True):
     """What the host has for it. `groups`: IOMMU group -> the devices in it but bridges; None if there are none."""
 
     groups: dict[str, tuple[str, ...]] | None
+    machine_problem: str = ""
     libvirt_problem: str = ""
     kernel_problem: str = ""
     module_problems: dict[str, str] = {}  # PCI address of a VF -> why no driver for the guest was found
@@ -73,12 +79,14 @@ def judge_before(choice: Choice, host: Equipment, name: str) -> Iterator[StageRe
     """What can be told without a VM; a failure among these keeps it from being started."""
     vf, pf = choice.vf, choice.pf
     if vf is None:
-        yield fail(ProofStage.FREE, choice.why, FREE_ONE)
+        yield fail(ProofStage.FREE, choice.why, choice.remedy)
         return
     yield confirm(ProofStage.FREE, f"VF {vf.index} {vf.pci_address}")
     yield _judge_group(vf, host)
     yield _judge_pf(pf)
-    if host.libvirt_problem:
+    if host.machine_problem:
+        yield fail(ProofStage.LIBVIRT, host.machine_problem, BY_HAND)
+    elif host.libvirt_problem:
         yield fail(ProofStage.LIBVIRT, host.libvirt_problem, NO_LIBVIRT)
     elif name in host.taken_names:
         remedy = f"virsh destroy {name}; virsh undefine {name}"
@@ -87,8 +95,7 @@ def judge_before(choice: Choice, host: Equipment, name: str) -> Iterator[StageRe
         yield confirm(ProofStage.LIBVIRT, "KVM" if host.has_kvm else NO_KVM)
     # The last one: what is missing for the initramfs takes its place.
     problem = host.kernel_problem or host.module_problems.get(vf.pci_address, "")
-    hint = "install the running kernel's own package, with all of its modules; after an upgrade of it, reboot"
-    yield fail(ProofStage.KERNEL, problem, hint) if problem else confirm(ProofStage.KERNEL)
+    yield fail(ProofStage.KERNEL, problem, KERNEL_PACKAGE) if problem else confirm(ProofStage.KERNEL)
 
 
 def _judge_group(vf: VfFacts, host: Equipment) -> StageResult:
@@ -159,14 +166,14 @@ def _judge_device(choice: Choice, vm: Vm, seen: Observation, device: GuestDevice
         said = f"driver {device.driver} makes no netdev" if device.driver else "no driver takes it"
         more = "".join(f"; {module.path}: {module.problem}" for module in report.modules)
         late = "" if report.is_complete else f", until the deadline after {seen.seconds:.0f} s"
-        yield fail(ProofStage.DRIVER, f"{said}{late}{more}", f"{FIRST_DRIVER}; {SEE_DOCTOR}")
+        yield fail(ProofStage.DRIVER, f"{said}{late}{more}", GUESTS_DRIVER)
         return
     yield confirm(ProofStage.DRIVER, device.driver)
     wanted = vm.macs[choice.vf.pci_address] if choice.vf else ""
     if device.mac == wanted:
         yield confirm(ProofStage.MAC, device.mac)
     else:
-        yield fail(ProofStage.MAC, f"the guest reads {device.mac}, and {wanted} was set", SEE_DOCTOR)
+        yield fail(ProofStage.MAC, f"the guest reads {device.mac}, and {wanted} was set", OWN_MAC)
     yield _judge_vlan(vm, seen)
     yield _judge_link(device, seen)
     yield _judge_frames(vm, report)
@@ -182,7 +189,7 @@ def _judge_vlan(vm: Vm, seen: Observation) -> StageResult:
         return skip(ProofStage.VLAN, "the PF does not tell which VLAN its VF has")
     if told == vm.vlan:
         return confirm(ProofStage.VLAN, str(told))
-    return fail(ProofStage.VLAN, f"the PF has VLAN {told} for it, and {vm.vlan} was set", SEE_DOCTOR)
+    return fail(ProofStage.VLAN, f"the PF has VLAN {told} for it, and {vm.vlan} was set", OTHER_VLAN)
 
 
 def _judge_link(device: GuestDevice, seen: Observation) -> StageResult:

@@ -123,6 +123,7 @@ def test_a_vf_on_a_driver_that_bypasses_the_kernel_is_somebodys(host: Shell) -> 
     host.tree.bind(vf, "uio_pci_generic")
     code, out, _ = host.run("verify", "vf", vf)
     assert (code, "driver uio_pci_generic has no netdev here" in out) == (3, True)
+    assert f"hint: if no program uses it: echo {vf} > /sys/bus/pci/devices/{vf}/driver/unbind; " in out
 
 
 def test_without_an_iommu_no_vm_is_started(host: Shell) -> None:

@@ -9,6 +9,7 @@ from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.vf_users import Use, UseKind
 from sriov_bootstrap.verify.choice import choose, choose_all
 
+VF1 = vf_address(PF, 1)
 HELD = Use(UseKind.HELD, "qemu-system-x86 pid 4711")
 BUSY = make_pf(vfs=(make_vf(index=0, use=HELD), make_vf(index=1, use=HELD)))
 HALF = make_pf(vfs=(make_vf(index=0, use=HELD), make_vf(index=1), make_vf(index=2)))
@@ -88,6 +89,28 @@ def test_a_pf_whose_vfs_are_all_in_use_is_passed_over_for_one_with_a_free_vf() -
 def test_where_none_is_free_it_says_who_has_them(pf: PfFacts, name: str, why: str) -> None:
     choice = choose(ONE, (pf,), name, "", everyone_is_alone)
     assert (choice.vf, choice.why) == (None, why)
+    assert choice.remedy.startswith("shut a VM down" if pf.vfs else "sriov-bootstrap --once makes those")
+
+
+@pytest.mark.parametrize(
+    ("kind", "who", "remedy"),
+    [
+        (UseKind.OWNED, "the VM a", "shut a VM down, or take a VF from it, and try again"),
+        (UseKind.HOLDER_UNKNOWN, "run as root", "shut a VM down, or take a VF from it, and try again"),
+        (
+            UseKind.NO_NETDEV,
+            "igb_uio",
+            f"if no program uses it: echo {VF1} > /sys/bus/pci/devices/{VF1}/driver/unbind;",
+        ),
+        (UseKind.NO_NIC, "qat", f"if no program uses it: echo {VF1} > /sys/bus/pci/devices/{VF1}/driver/unbind;"),
+        (UseKind.LOWER, "bond0", "take its netdev out of what has it (ip -d link show v1), or name another VF"),
+    ],
+)
+def test_what_to_do_is_what_costs_least(kind: UseKind, who: str, remedy: str) -> None:
+    """Before a VM has to be shut down."""
+    held, other = make_vf(index=0, use=HELD), make_vf(index=1, use=Use(kind, who, "v1"))
+    choice = choose(ONE, (make_pf(vfs=(held, other)),), "", "", everyone_is_alone)
+    assert choice.remedy.startswith(remedy)
 
 
 @pytest.mark.parametrize(

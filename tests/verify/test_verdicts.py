@@ -73,6 +73,7 @@ def test_a_host_that_is_ready_passes_all_stages_before_the_vm() -> None:
         ),
         (make_pf(netdevs=(make_netdev(is_up=False),), vfs=VFS), HOST, At.PF, "is down"),
         (make_pf(netdevs=(), vfs=VFS), HOST, At.PF, "has no netdev here"),
+        (HERE, replace(HOST, machine_problem="this host is aarch64", libvirt_problem="no"), At.LIBVIRT, "is aarch64"),
         (HERE, replace(HOST, libvirt_problem="libvirt does not answer: no"), At.LIBVIRT, "does not answer: no"),
         (HERE, replace(HOST, taken_names=frozenset({NAME})), At.LIBVIRT, "there is a domain"),
         (HERE, replace(HOST, kernel_problem="there is no kernel to boot"), At.KERNEL, "no kernel"),
@@ -87,8 +88,8 @@ def test_what_keeps_a_vm_from_being_started_is_told(pf: PfFacts, host: Equipment
 
 
 def test_without_a_free_vf_nothing_else_is_looked_at() -> None:
-    found = list(judge_before(Choice("a", HERE, why="all are in use"), HOST, NAME))
-    assert [(stage.stage, stage.said) for stage in found] == [(At.FREE, "all are in use")]
+    (found,) = judge_before(Choice("a", HERE, why="all are in use", remedy="wait"), HOST, NAME)
+    assert (found.stage, found.said, found.remedy) == (At.FREE, "all are in use", "wait")
 
 
 def test_without_kvm_it_says_how_long_it_takes() -> None:

@@ -27,7 +27,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
     offered = [vf for vf in wish.pf.vfs if vf.index not in wish.rule.exclude_vfs]
     seen = {dev: survey.traces[dev] for vf in offered for dev in vf.netdevs if dev in survey.traces}
     if managed := {dev: traces for dev, traces in seen.items() if traces.is_managed}:
-        yield _managed(wish.pf.pci_address, managed)
+        yield _managed_finding(wish.pf.pci_address, managed)
     elif not survey.is_told_what_to_leave and (let_go := [dev for dev in seen if seen[dev].is_let_go]):
         problem = f"NetworkManager leaves {quantity(len(let_go), 'netdev')} of its VFs alone, but not those that follow"
         evidence = f"managed=false in /run/NetworkManager/devices for {let_go[0]}, as by nmcli device set"
@@ -35,7 +35,7 @@ def check_network_manager(wish: DesiredPf, survey: NicSurvey) -> Iterator[Findin
         yield Finding("SB-W221", wish.pf.pci_address, f"{problem}: {_names(let_go)}", evidence=evidence, remedy=RULE)
 
 
-def _managed(address: str, managed: dict[str, NetdevTraces]) -> Finding:
+def _managed_finding(address: str, managed: dict[str, NetdevTraces]) -> Finding:
     """The remedy is what is still missing: the rule may have come too late for these netdevs."""
     problem = f"NetworkManager manages {quantity(len(managed), 'netdev')} of its VFs: {_names(managed)}"
     recorded = [dev for dev, traces in managed.items() if traces.record]
