@@ -1,4 +1,4 @@
-"""--force: says on stderr which users will lose a VF, and asks for consent on a terminal."""
+"""--force: says on stderr which users will lose a VF or its traffic, and asks for consent on a terminal."""
 
 import sys
 
@@ -9,11 +9,14 @@ from sriov_bootstrap.core.report import PassReport
 def has_consent(plan: PassReport) -> bool:
     """Whether `plan` may be carried out. Without a terminal nothing is asked: the caller gave --force."""
     users = [(pf, vf) for pf in plan.pfs if pf.will_change_vfs for vf in pf.vfs if vf.user]
+    victims = [(pf, victim) for pf in plan.pfs for victim in pf.eswitch_victims]
     for pf, vf in users:
         sys.stderr.write(f"{pf}: VF {vf.index} {vf.pci_address} will be destroyed: {printable(vf.user)}\n")
-    if not users or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    for pf, victim in victims:
+        sys.stderr.write(f"{pf}: will lose its traffic by another eswitch mode: {victim}\n")
+    if not (users or victims) or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    sys.stderr.write("Destroy VFs that are in use? [y/N] ")
+    sys.stderr.write("Destroy VFs that are in use? [y/N] " if users else "Change the eswitch mode? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() in {"y", "yes"}:
         return True

@@ -1,6 +1,7 @@
 """--once: one pass and its restarts, then an answer; --dry-run: the plan instead."""
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -164,6 +165,14 @@ def _summary(report: PassReport) -> str:
     return f"{verdict}, {'changed' if changed else 'nothing changed'}"
 
 
+def _costs(pf: PfReport) -> Iterator[str]:
+    """What would go, and what would lose its traffic."""
+    for vf in pf.vfs if pf.will_change_vfs else ():
+        what = vf.user or vf.note
+        yield f"VF {vf.index} {vf.pci_address} would be removed" + (f": {printable(what)}" if what else "")
+    yield from (f"would lose its traffic: {victim}" for victim in pf.eswitch_victims)
+
+
 def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
     """What would be done, and what it would cost whom."""
     changing = [pf for pf in report.pfs if pf.will_change_vfs or pf.will_move_vfs]
@@ -178,9 +187,8 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
         print(_line(pf, report))
         if pf.remark:
             print(f"  {pf.remark}")
-        for vf in pf.vfs if pf.will_change_vfs else ():
-            what = vf.user or vf.note
-            print(f"  VF {vf.index} {vf.pci_address} would be removed" + (f": {printable(what)}" if what else ""))
+        for line in _costs(pf):
+            print(f"  {line}")
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
     for unit, why in units.items():

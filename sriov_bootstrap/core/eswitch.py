@@ -83,9 +83,7 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     params = _params_to_set(rule, actual)
     before = (SetDevlinkParams(pf.pci_address, params),) if params else ()
     if wish is None or not actual.mode:
-        return SwitchSteps(
-            before, remark=f"{_no_eswitch(pf)}: its VFs are made without" if rule.wants_switchdev else ""
-        )
+        return SwitchSteps(before, remark=f"{no_eswitch(pf)}: its VFs are made without" if rule.wants_switchdev else "")
     driver = driver_of(pf.driver)
     is_first = driver.mode_before_count or pf.pci_address in around.mode_first
     changes = wish.mode != actual.mode
@@ -104,6 +102,7 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
         binds_late=changes and driver.mode_before_binding and not is_first,
         holds_drivers=holds,
         verdict=_held_verdict(pf, wish, actual, remakes=remakes) if changes and not allow else None,
+        victims=_victims(pf, actual, remakes=remakes) if changes and allow else (),
     )
 
 
@@ -197,11 +196,20 @@ def _held_verdict(pf: PfFacts, wish: Eswitch, actual: EswitchFacts, *, remakes: 
     return None
 
 
+def _victims(pf: PfFacts, actual: EswitchFacts, *, remakes: bool) -> tuple[str, ...]:
+    """The same where nothing holds it off. VFs that are made again are a count's victims."""
+    return (*(() if remakes else (vf.refusal for vf in pf.vfs_at_work)), *_netdevs_with_master(pf, actual))
+
+
 def masters_of(pf: PfFacts, actual: EswitchFacts) -> str:
     """Which netdevs of the switch are part of another one, "" if none is."""
+    return shortlist(_netdevs_with_master(pf, actual), NAMED, "; ")
+
+
+def _netdevs_with_master(pf: PfFacts, actual: EswitchFacts) -> list[str]:
     uppers = {dev.name: ", ".join(dev.uppers) for dev in pf.netdevs}
     ports = [port.netdev for port in ports_of_switch(actual) if port.has_master]
-    return shortlist([f"{name} is part of {uppers.get(name) or 'another netdev'}" for name in ports], NAMED, "; ")
+    return [f"{name} is part of {uppers.get(name) or 'another netdev'}" for name in ports]
 
 
 def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
@@ -234,7 +242,7 @@ def functions_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
 
 def _mode_verdict(pf: PfFacts, wish: Eswitch, mode: str) -> Verdict:
     if not mode:
-        return Verdict(Reason.ESWITCH_UNSUPPORTED, f"{pf.pci_address}: {_no_eswitch(pf)}", UNSUPPORTED_HINT)
+        return Verdict(Reason.ESWITCH_UNSUPPORTED, f"{pf.pci_address}: {no_eswitch(pf)}", UNSUPPORTED_HINT)
     message = f"{pf.pci_address}: the eswitch mode is {mode} instead of {wish.mode}"
     return Verdict(Reason.ESWITCH_MODE, message, READ_HINT)
 
@@ -249,7 +257,8 @@ def _lag_verdict(pf: PfFacts, state: str) -> Verdict:
     return Verdict(Reason.LAG_INACTIVE, f"{lead}, and its VFs get their driver only then", LAG_HINT)
 
 
-def _no_eswitch(pf: PfFacts) -> str:
+def no_eswitch(pf: PfFacts) -> str:
+    """In words, for a PF whose driver tells of no mode."""
     return f"{pf.driver or 'its driver'} has no eswitch mode that could be set"
 
 

@@ -51,6 +51,7 @@ def report_pf(
         hint=printable(verdict.hint if verdict else ""),
         vfs_held=len(plan.held),
         remark="" if results else plan.remark,
+        eswitch_victims=() if results else tuple(map(printable, plan.victims)),
         vf_attributes_differing=len(_differing_vfs(plan)),
         awaits_carrier=plan.settings.awaits_carrier,
     )

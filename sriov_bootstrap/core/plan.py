@@ -94,7 +94,7 @@ class Plan(Struct, frozen=True):
     `carrier` is the PCI address of the PF whose plan has the steps for this one too, "" where there is no such PF.
     `held`: VFs in use that keep another driver until they are released. `remark`: what an operator may want to know
     about how it is done. `settings`: what becomes of the attributes of its VFs. `holds_drivers`: its VFs get their
-    driver in a later pass.
+    driver in a later pass. `victims`: what loses its traffic by another mode of its switch, beside VFs that go.
     """
 
     desired: DesiredPf
@@ -105,6 +105,7 @@ class Plan(Struct, frozen=True):
     remark: str = ""
     settings: Settings = Settings()
     holds_drivers: bool = False
+    victims: tuple[str, ...] = ()
 
     @property
     def pci_address(self) -> str:
@@ -163,7 +164,8 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     if around.jam and plan.actions:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
     remark = (plan.actions and switch.remark) or plan.remark
-    return replace(plan, verdict=verdict, remark=remark, holds_drivers=switch.holds_drivers)
+    victims = () if verdict else switch.victims
+    return replace(plan, verdict=verdict, remark=remark, holds_drivers=switch.holds_drivers, victims=victims)
 
 
 def _switch_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:

@@ -113,6 +113,7 @@ class PfReport(Struct, frozen=True):
     `vf_attributes_differing`: how many VFs that nobody uses have not the attributes that the rule says.
     `awaits_carrier`: rates of VFs are set once the PF has a carrier. `rates_need_carrier`: they go with it, too.
     `eswitch_desired`: the mode that the rule says, "" if it says none; what there is is only known then.
+    `eswitch_victims`: what would lose its traffic by a mode that was not set, beside VFs that would go.
     """
 
     rule: str
@@ -145,6 +146,7 @@ class PfReport(Struct, frozen=True):
     eswitch_desired: str = ""
     representors: int = 0
     representors_desired: int = 0
+    eswitch_victims: tuple[str, ...] = ()
 
     @property
     def vfs_in_use(self) -> int:

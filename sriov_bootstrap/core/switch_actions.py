@@ -79,7 +79,7 @@ class SwitchSteps(Struct, frozen=True):
 
     `remakes`: VFs that exist have to go for it. `binds_late`: those that are made must not have a driver before the
     mode is set. `holds_drivers`: none may get one in this pass. `verdict`: why the mode stays as it is. `remark`: what
-    will not be so, although nothing is held off.
+    will not be so, although nothing is held off. `victims`: what loses its traffic by another mode, beside VFs that go.
     """
 
     before: tuple[SetDevlinkParams, ...] = ()
@@ -90,3 +90,4 @@ class SwitchSteps(Struct, frozen=True):
     holds_drivers: bool = False
     verdict: Verdict | None = None
     remark: str = ""
+    victims: tuple[str, ...] = ()

@@ -11,15 +11,19 @@ from msgspec.structs import replace
 from builders import PF, PF3, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
-from sriov_bootstrap.commands.once import print_report
+from sriov_bootstrap.commands.consent import has_consent
+from sriov_bootstrap.commands.once import print_plan, print_report
 from sriov_bootstrap.core import repetition, vf_settings
+from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.contest import Contest
 from sriov_bootstrap.core.followup import FollowUpReport, UnitOutcome, UnitResult
-from sriov_bootstrap.core.report import PassReport
+from sriov_bootstrap.core.report import PassReport, PfReport, PfState
 from sriov_bootstrap.core.state import State, dump
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, RefusedSetting, VfAttributes, VlanProtocol
 from sriov_bootstrap.edges.files import Files
 from sriov_bootstrap.machine import vf_attributes
+from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.read import Loaded
 
 USAGE, DEGRADED = 2, 3
 NO_BUS = "unix:path=/nonexistent/system-bus: no bus: the socket does not exist"
@@ -325,3 +329,14 @@ def test_vfs_that_differ_are_waited_for_and_set(
     assert (code, err, asked.read_text()) == (0, "", "vlan 100, vlan_qos 0, vlan_protocol 802.1Q")
     done = "set sriov_drivers_autoprobe to 0 (N s), set attributes of 1 VF (N s)"
     assert out == f"{PF} (ens1f0): 1 VF, as desired; {done}\nas desired, changed\n"
+
+
+def test_a_plan_says_what_would_lose_its_traffic_by_another_mode(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = PfReport("a", "4", PfState.PENDING, PF, message="to do: set", eswitch_victims=("ens1f0 is part of bond0",))
+    print_plan(HostMachine(root=str(tree.root)), Loaded(Config()), PassReport(pfs=(line,)), as_json=False)
+    assert "  would lose its traffic: ens1f0 is part of bond0\n" in capsys.readouterr().out
+    assert has_consent(PassReport(pfs=(line,)))
+    said = f"{PF}: will lose its traffic by another eswitch mode: ens1f0 is part of bond0\n"
+    assert capsys.readouterr().err == said

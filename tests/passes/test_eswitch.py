@@ -303,6 +303,24 @@ def test_whoever_says_so_changes_it_all_the_same(how: dict[str, bool]) -> None:
     assert its_line(machine, rule(when_in_use=when), **how).eswitch_mode == "switchdev"
 
 
+def test_whoever_forces_a_mode_is_told_what_loses_its_traffic_although_no_vf_goes() -> None:
+    machine = host("bnxt_en", num_vfs=4, masters={"ens1f0"})
+    machine.change(PF, netdevs=(make_netdev(uppers=("bond0",)),))
+    machine.hold(PF)
+    dry = its_line(machine, rule(), force=True, mode=Mode.OBSERVE)
+    held = "VF 0 0000:3b:02.0 is held by qemu pid 4711"
+    assert dry.eswitch_victims == (held, "ens1f0 is part of bond0")
+    assert its_line(machine, rule(), mode=Mode.OBSERVE).eswitch_victims == ()
+    assert its_line(machine, rule(), force=True).eswitch_victims == ()
+
+
+def test_vfs_that_are_made_again_for_a_mode_are_no_victims_of_the_mode_beside() -> None:
+    machine = host(num_vfs=4)
+    machine.hold(PF)
+    dry = its_line(machine, rule(), force=True, mode=Mode.OBSERVE)
+    assert (dry.eswitch_victims, dry.will_change_vfs) == ((), True)
+
+
 def test_a_driver_without_a_switch_has_its_vfs_all_the_same() -> None:
     machine = FakeMachine(FakePf())
     line = its_line(machine, rule())

@@ -64,7 +64,7 @@ def test_the_sriov_agent_gets_no_pf_of_a_switch() -> None:
     """Else neutron would bind ports there that ask for no switch, and nothing would forward their frames."""
     found = lines(render_agent(host(physical_network="physnet1", bandwidth_kbps=1000, eswitch=SWITCHDEV), Ask()))
     assert [line for line in found if not line.startswith("#")] == ["", "[sriov_nic]"]
-    assert found[4].startswith('# rule "tenant-a" (0000:3b:00.0) is in switchdev mode: Open vSwitch or OVN binds')
+    assert found[4].startswith('# rule "tenant-a" (0000:3b:00.0) asks for switchdev mode: Open vSwitch or OVN binds')
     assert found[5].startswith("# Its bandwidth_kbps belongs to the bridge of its uplink")
     assert found[6] == "# No PF here is for this agent: this host does not need it."
 
@@ -88,7 +88,7 @@ def test_a_pf_of_a_switch_without_a_netdev_is_no_problem_for_the_agents_file() -
 @pytest.mark.parametrize("values", [{"tunnels": True, "eswitch": SWITCHDEV}, {"eswitch": SWITCHDEV}])
 def test_what_the_agents_file_says_of_vfs_without_a_network(values: dict[str, Any]) -> None:
     found = "\n".join(lines(render_agent(host(**values), Ask())))
-    assert ("is in switchdev mode" in found) is ("tunnels" in values)
+    assert ("asks for switchdev mode" in found) is ("tunnels" in values)
     assert ("are not part of tenant networking" in found) is ("tunnels" not in values)
 
 

@@ -162,7 +162,7 @@ def _switch_pfs(host: Host, entry: Entry, mapped: Mappings, shown: ShownNames) -
     labels = {name: port.label for port in resolve_ports(host) if port.rule.wants_switchdev for name in port.netdevs}
     for mapping in mapped.mappings:
         if label := labels.get(mapping.netdev):
-            problem = f"{label} is in switchdev mode, but the agent serves {mapping.netdev} as well"
+            problem = f"{label} asks for switchdev mode, but the agent serves {mapping.netdev} as well"
             is_ours = entry.path.endswith(f"/{OWN_NAME}.conf")
             change = f"remove {mapping.netdev} from {entry.option} in {entry.place}"
             yield Finding(

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from sriov_bootstrap.core.config import PfRule
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.eswitch import (
+    READ_HINT,
     UNSUPPORTED_HINT,
     awaits_lag,
     lack_verdict,
     missing_representors,
+    no_eswitch,
     ports_of_switch,
     wrong_steering,
 )
-from sriov_bootstrap.core.eswitch_config import STEERING, EswitchMode
+from sriov_bootstrap.core.eswitch_config import STEERING, Eswitch, EswitchMode
 from sriov_bootstrap.core.facts import EswitchFacts, PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -33,14 +35,10 @@ def wants_switchdev(host: Host) -> bool:
 def check_switch(wish: DesiredPf) -> Iterator[Finding]:
     """Only of rules with [pf.eswitch]; most of the rest needs the right mode."""
     pf, eswitch = wish.pf, wish.rule.eswitch
-    if pf is None or eswitch is None or pf.eswitch is None:
+    if pf is None or eswitch is None or not (pf.eswitch or pf.eswitch_problem):
         return
-    actual = pf.eswitch.mode or EswitchMode.LEGACY
-    if eswitch.mode != actual:
-        problem = f'the eswitch mode is {actual}, and rule "{wish.rule.name}" asks for {eswitch.mode}'
-        what = f"devlink dev eswitch show: mode {actual}" if pf.eswitch.mode else "devlink tells of no eswitch"
-        remedy = STATUS if pf.eswitch.mode else UNSUPPORTED_HINT
-        yield Finding("SB-E232", pf.pci_address, problem, evidence=what, remedy=remedy)
+    if pf.eswitch is None or eswitch.mode != (pf.eswitch.mode or EswitchMode.LEGACY):
+        yield _mode_finding(wish.rule, pf, eswitch)
         return
     yield from _check_steering(wish, pf.pci_address, pf.eswitch)
     if awaits_lag(wish.rule, pf) and (lack := lack_verdict(pf, wish.rule)) and lack.reason is Reason.LAG_INACTIVE:
@@ -51,6 +49,18 @@ def check_switch(wish: DesiredPf) -> Iterator[Finding]:
         yield from _check_port_names(pf)
         yield from _check_offload(pf)
         yield from _check_netdevs(wish.rule, pf)
+
+
+def _mode_finding(rule: PfRule, pf: PfFacts, eswitch: Eswitch) -> Finding:
+    asked = f'and rule "{rule.name}" asks for {eswitch.mode}'
+    if pf.eswitch is None:
+        problem, evidence, remedy = f"the eswitch mode is unknown, {asked}", pf.eswitch_problem, READ_HINT
+    elif not pf.eswitch.mode:
+        problem, evidence, remedy = f"{no_eswitch(pf)}, {asked}", "devlink tells of no eswitch", UNSUPPORTED_HINT
+    else:
+        problem, remedy = f"the eswitch mode is {pf.eswitch.mode}, {asked}", STATUS
+        evidence = f"devlink dev eswitch show: mode {pf.eswitch.mode}"
+    return Finding("SB-E232", pf.pci_address, problem, evidence=evidence, remedy=remedy)
 
 
 def _check_representors(wish: DesiredPf, pf: PfFacts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.driver_sources import SOURCES
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import driver_of
+from sriov_bootstrap.core.eswitch import awaits_lag
 from sriov_bootstrap.core.facts import PfFacts, VfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.core.plurals import quantity, shortlist
@@ -99,6 +100,8 @@ def check_vf_drivers(wish: DesiredPf, survey: NicSurvey) -> Iterator[Finding]:
     free = [(vf, drivers.wish_for(vf.index)) for vf in wish.pf.vfs if not vf.use]
     if taken := [vf for vf, wanted in free if wanted == VfDriver.NONE and vf.is_ready and not vf.is_vfio]:
         yield _probed_finding(wish, wish.pf, taken)
+    if awaits_lag(wish.rule, wish.pf):
+        return
     if bare := [vf for vf, wanted in free if wanted != VfDriver.NONE and vf.lacks_driver]:
         if line := _incomplete_line(wish.pf, survey.report):
             yield _refused_finding(wish, wish.pf, bare, line)

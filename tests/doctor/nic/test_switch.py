@@ -56,10 +56,17 @@ def test_nothing_is_wrong(pf: PfFacts | None, wish: Eswitch | None) -> None:
     assert found(pf, wish) == []
 
 
-def test_a_mode_that_was_lost() -> None:
-    problem = 'the eswitch mode is legacy, and rule "tenant-a" asks for switchdev'
-    assert found(pf_with(EswitchFacts("legacy"))) == [("SB-E232", PF, problem)]
-    assert found(pf_with(EswitchFacts())) == [("SB-E232", PF, problem)]
+@pytest.mark.parametrize(
+    ("eswitch", "problem"),
+    [
+        (EswitchFacts("legacy"), "the eswitch mode is legacy"),
+        (EswitchFacts(), "mlx5_core has no eswitch mode that could be set"),
+        (None, "the eswitch mode is unknown"),
+    ],
+)
+def test_a_mode_that_is_not_there(eswitch: EswitchFacts | None, problem: str) -> None:
+    pf = replace(pf_with(eswitch), eswitch_problem="" if eswitch else "it is asleep")
+    assert found(pf) == [("SB-E232", PF, f'{problem}, and rule "tenant-a" asks for switchdev')]
 
 
 @pytest.mark.parametrize("switch_id", ["0a", ""])
@@ -126,6 +133,16 @@ def test_a_bond_that_is_not_offloaded(state: str, driver: str, problem: str) -> 
     assert found(pf, wish) == ([("SB-W240", PF, problem)] if problem else [])
     missing = replace(pf, eswitch=replace(READY, lag=state, representors={}))
     assert {code for code, *_ in found(missing, wish)} == {"SB-E233"}
+
+
+def test_vfs_that_wait_for_a_bond_lack_no_driver() -> None:
+    pf = make_pf(driver="mlx5_core", vfs=(make_vf(driver="", netdevs=()),), eswitch=replace(READY, lag="disabled"))
+    codes = {}
+    for vf_lag in (True, False):
+        config = make_config(make_rule(num_vfs=1, eswitch=replace(SWITCHDEV, vf_lag=vf_lag)))
+        host = Host(config, resolve(config, (pf,)), (pf,))
+        codes[vf_lag] = {one.code for one in check_nics(host, NicSurvey())}
+    assert ("SB-W220" in codes[True], "SB-W220" in codes[False]) == (False, True)
 
 
 def test_ports_of_open_vswitch_that_have_lost_their_netdev() -> None:

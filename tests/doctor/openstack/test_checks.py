@@ -231,7 +231,7 @@ def test_a_pf_in_switchdev_mode_that_the_agent_serves_is_found() -> None:
     (one,) = of_switch(agent("[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0\n"))
     assert (one.code, one.place) == ("SB-W516", "/f:2")
     assert one.evidence == "physical_device_mappings, entry 1: physnet2:ens1f0"
-    assert one.problem == 'rule "tenant-a" (0000:3b:00.0) is in switchdev mode, but the agent serves ens1f0 as well'
+    assert one.problem == 'rule "tenant-a" (0000:3b:00.0) asks for switchdev mode, but the agent serves ens1f0 as well'
     assert one.remedy.startswith("remove ens1f0 from physical_device_mappings in /f:2, then: ")
 
 
