@@ -19,6 +19,7 @@ ARCHIVE: Final = "bytecode.tar"
 LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
 SOURCES: Final = "usr/lib/python3/dist-packages"
 MEGABYTES: Final = 300
+NEWEST: Final = 8  # one for each image, of a package and the one before it
 
 
 def bytecode(image: Image, package: Path) -> Path:
@@ -28,9 +29,10 @@ def bytecode(image: Image, package: Path) -> Path:
     """
     content = hashlib.sha256(package.read_bytes()).hexdigest()
     key = digest([HERE / "bytecode.py"], image.folder.name, content)
-    return (
-        cached_folder(f"bytecode-{key}", lambda scratch: _build(image, package, scratch), megabytes=MEGABYTES) / ARCHIVE
+    folder = cached_folder(
+        f"bytecode-{key}", lambda scratch: _build(image, package, scratch), megabytes=MEGABYTES, newest=NEWEST
     )
+    return folder / ARCHIVE
 
 
 def _build(image: Image, package: Path, scratch: Path) -> None:
