@@ -21,6 +21,8 @@ WORDS: dict[str, tuple[str, ...]] = {
 SPELLINGS = {"enable": "basic", "disable": "none"}
 COMMANDS = (Format.SCRIPT, Format.UNIT, Format.UDEV, Format.INTERFACES, Format.CRON, Format.CLOUD_INIT)
 COMMAND = re.compile(r"\bdevlink\s+(?:-\S+\s+)*dev\s+(eswitch|param)\s+set\s+pci/([0-9A-Fa-f:.]{7,16})\s+([^\n;&|]*)")
+FEATURES = re.compile(r"\bethtool\s+(?:-K|--features|--offload)\s+(\S{1,64})\s+([^\n;&|]*)")
+OFFLOAD = {"on": "true", "off": "false"}
 KEYS = {"mode": "mode", "inline-mode": "inline_mode", "encap-mode": "encap_mode", "encap": "encap_mode"}
 MOST = 64  # commands of one file
 
@@ -29,11 +31,21 @@ SwitchWish = tuple[tuple[str, str], ...]  # our keys and words
 
 
 class SwitchCommand(Struct, frozen=True):
-    """A devlink command in a file: which PF, and what it sets of its switch, by our keys."""
+    """A command of devlink or ethtool in a file: of which PF, by either name, and what it sets of its switch."""
 
     place: str
     pci_address: str
     said: SwitchWish
+    netdev: str = ""
+
+    @property
+    def program(self) -> str:
+        """What it runs."""
+        return "ethtool" if self.netdev else "devlink"
+
+    def is_about(self, pf: PfFacts) -> bool:
+        """Whether it sets the switch of this PF."""
+        return self.pci_address == pf.pci_address or self.netdev in {dev.name for dev in pf.netdevs}
 
 
 def switch_of(said: Mapping[str, str], *, by_number: bool = False) -> SwitchWish:
@@ -52,18 +64,25 @@ def switch_of(said: Mapping[str, str], *, by_number: bool = False) -> SwitchWish
 
 
 def switch_commands(survey: MastersSurvey) -> tuple[SwitchCommand, ...]:
-    """devlink commands that name their PF, in scripts, units and whatever else runs commands."""
+    """Those that name their PF, in scripts, units and whatever else runs commands."""
     return tuple(command for source in survey.sources_of(*COMMANDS) for command in _commands_of(source))
 
 
 def _commands_of(source: Source) -> Iterator[SwitchCommand]:
-    for number, line in enumerate(source.text.split("\n") if "devlink" in source.text else (), 1):
+    has_some = "devlink" in source.text or "hw-tc-offload" in source.text
+    for number, line in enumerate(source.text.split("\n") if has_some else (), 1):
         if line.lstrip().startswith("#"):
             continue
+        place = f"{source.path}:{number}"
         for found in list(COMMAND.finditer(line))[:MOST]:
             address = pci_address.normalize(found[2].lower())
             if address and (said := _switch_wish(found[1], found[3].split())):
-                yield SwitchCommand(f"{source.path}:{number}", address, said)
+                yield SwitchCommand(place, address, said)
+        for found in list(FEATURES.finditer(line))[:MOST]:
+            words = [word.strip("\"'") for word in found[2].split()]
+            value = dict(zip(words[::2], words[1::2], strict=False)).get("hw-tc-offload", "")
+            if value in OFFLOAD:
+                yield SwitchCommand(place, "", (("hw_tc_offload", OFFLOAD[value]),), found[1].strip("\"'"))
 
 
 def _switch_wish(what: str, words: list[str]) -> SwitchWish:
@@ -78,7 +97,7 @@ def eswitch_lines(
     masters: Iterable[Master], commands: Iterable[SwitchCommand], pf: PfFacts | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """[pf.eswitch] for the rule of this PF, and notes: what disagrees, and which commands it replaces."""
-    own = [command for command in commands if pf and command.pci_address == pf.pci_address]
+    own = [command for command in commands if pf and command.is_about(pf)]
     told = [(master.place, master.eswitch) for master in masters] + [(command.place, command.said) for command in own]
     values: dict[str, tuple[str, str]] = {}
     notes: list[str] = []
@@ -90,8 +109,13 @@ def eswitch_lines(
                 disputed.add(key)
                 notes.append(f"{other} and {place} disagree on the eswitch's {key}")
     agreed = {key: value for key, (value, _) in values.items() if key not in disputed}
-    places = dict.fromkeys(command.place for command in own)
+    places = dict.fromkeys((command.place, command.program) for command in own)
     if "mode" not in agreed:
-        return (), (*notes, *(f"{place} sets the switch of this PF with devlink, and stays" for place in places))
-    notes += (f"{place} sets the switch of this PF: [pf.eswitch] replaces that devlink command" for place in places)
-    return ("[pf.eswitch]", *(f'{key} = "{agreed[key]}"' for key in WORDS if key in agreed)), tuple(notes)
+        stay = (f"{place} sets the switch of this PF with {program}, and stays" for place, program in places)
+        return (), (*notes, *stay)
+    notes += (
+        f"{place} sets the switch of this PF: [pf.eswitch] replaces that {program} command" for place, program in places
+    )
+    lines = [f'{key} = "{agreed[key]}"' for key in WORDS if key in agreed]
+    lines += [f"{key} = {agreed[key]}" for key in ("hw_tc_offload",) if key in agreed]
+    return ("[pf.eswitch]", *lines), tuple(notes)

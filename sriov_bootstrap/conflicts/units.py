@@ -36,6 +36,7 @@ OTHER_TIMES = {
 }
 ENDS_AT_ONCE = "a oneshot unit without RemainAfterExit=yes runs its ExecStop= at once"
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
+EARLY = ", and has to run before sriov-bootstrap.service; what [pf.eswitch] replaces of it goes as well"
 YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
 TO_FILE = re.compile(r"(?:file|append|truncate):")
@@ -274,7 +275,7 @@ def _remedy_of_unit(unit: Unit, readings: list[Reading], search: Search) -> Call
         if disabling or source.path not in own:
             return disabling
         stays = f"; what else it runs stays: {shortlist(others, SHOWN)}" if others else ""
-        early = ", and has to run before sriov-bootstrap.service" if "devlink" in others else ""
+        early = EARLY if "devlink" in others else ""
         place = f"line {write.place.line} of {source.path}"
         return f"remove the command that sets VFs from {place}, then: systemctl daemon-reload{stays}{early}"
 

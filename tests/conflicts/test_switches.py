@@ -55,6 +55,38 @@ def test_commands_of_a_script(line: str, expected: SwitchWish) -> None:
     assert switch_commands(survey) == found
 
 
+@pytest.mark.parametrize(
+    ("line", "netdev", "value"),
+    [
+        ("ethtool -K ens1f0 hw-tc-offload on", "ens1f0", "true"),
+        ("/sbin/ethtool --features 'ens1f0' rx on hw-tc-offload off; true", "ens1f0", "false"),
+        ("ethtool -K $dev hw-tc-offload on", "$dev", "true"),
+        ("ethtool -K ens1f0 hw-tc-offload", "", ""),
+        ("ethtool -k ens1f0 | grep hw-tc-offload", "", ""),
+        ("ethtool -K ens1f0 gro off # no hw-tc-offload", "", ""),
+    ],
+)
+def test_ethtool_says_whether_flows_are_offloaded(line: str, netdev: str, value: str) -> None:
+    survey = MastersSurvey((Source(Format.SCRIPT, "/etc/rc.local", f"#!/bin/sh\n{line}\n"),))
+    found = (SwitchCommand("/etc/rc.local:2", "", (("hw_tc_offload", value),), netdev),) if netdev else ()
+    assert switch_commands(survey) == found
+
+
+def test_offload_by_the_netdev_of_the_pf_goes_with_its_mode() -> None:
+    mode = SwitchCommand("/etc/rc.local:2", PF, ON)
+    offload = SwitchCommand("/etc/rc.local:3", "", (("hw_tc_offload", "true"),), "ens1f0")
+    of_another = SwitchCommand("/etc/rc.local:4", "", (("hw_tc_offload", "false"),), "ens1f1")
+    replaces = "sets the switch of this PF: [pf.eswitch] replaces that"
+    assert eswitch_lines((), (mode, offload, of_another), make_pf()) == (
+        ("[pf.eswitch]", 'mode = "switchdev"', "hw_tc_offload = true"),
+        (f"/etc/rc.local:2 {replaces} devlink command", f"/etc/rc.local:3 {replaces} ethtool command"),
+    )
+    assert eswitch_lines((), (offload,), make_pf()) == (
+        (),
+        ("/etc/rc.local:3 sets the switch of this PF with ethtool, and stays",),
+    )
+
+
 def test_what_is_said_is_one_table_and_a_disagreement_is_told() -> None:
     master = Master(Format.NETPLAN, "/etc/netplan/a.yaml", 3, "", eswitch=(*ON, ("encap_mode", "basic")))
     same = SwitchCommand("/etc/rc.local:2", PF, (*ON, ("encap_mode", "none")))
