@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from sriov_bootstrap.core.driver_wishes import DriverWishes, VfDriver, named_driver
 from sriov_bootstrap.core.eswitch_config import STEERING, DevlinkParam, Eswitch, ParamValue
 from sriov_bootstrap.core.packagings import KNOWN_CONSUMERS
-from sriov_bootstrap.core.port_functions import PortFunction
+from sriov_bootstrap.core.port_functions import NOTHING_SAID, PortFunction
 from sriov_bootstrap.core.vf_attributes import STABLE, VfTable, numbers_of
 
 T = TypeVar("T")
@@ -223,16 +223,16 @@ class PfRule(RenderKeys, frozen=True, forbid_unknown_fields=True):
     @property
     def asks_port_functions(self) -> bool:
         """Whether it says something of the functions behind VFs' ports of the switch."""
-        return any(getattr(table, name) is not None for table in self.vf for name in PortFunction.__struct_fields__)
+        return any(table.port_function.said for table in self.vf)
 
     def port_functions(self, num_vfs: int) -> dict[int, PortFunction]:
         """VF number -> what its port of the switch is to say; no VF of which nothing is said."""
-        said: dict[int, dict[str, bool | int]] = {}
-        for name in PortFunction.__struct_fields__ if self.asks_port_functions else ():
-            values = self._said_of_vfs(num_vfs, lambda table, name=name: getattr(table, name))  # type: ignore[misc]
-            for number, value in values.items():
-                said.setdefault(number, {})[name] = value
-        return {number: PortFunction(**values) for number, values in sorted(said.items())}  # type: ignore[arg-type]
+        said: dict[int, PortFunction] = {}
+        for table in self.vf:
+            if (wish := table.port_function).said:
+                numbers = numbers_of(table.vfs, num_vfs)
+                said |= {number: said.get(number, NOTHING_SAID).merge(wish) for number in numbers}
+        return dict(sorted(said.items()))
 
     def _said_of_vfs(self, num_vfs: int, value_of: Callable[[VfTable], T | None]) -> dict[int, T]:
         """VF number -> what the last table says that says it."""

@@ -5,7 +5,7 @@ address is not here: a VF's `mac` is the same to the switch (mlx5/core/eswitch.c
 """
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 
 class PortFunction(Struct, frozen=True, omit_defaults=True):
@@ -22,8 +22,13 @@ class PortFunction(Struct, frozen=True, omit_defaults=True):
 
     def difference(self, actual: "PortFunction") -> "PortFunction":
         """What of it is not so."""
-        left = {name: value for name, value in self.said.items() if getattr(actual, name) != value}
-        return PortFunction(**left)  # type: ignore[arg-type]
+        return replace(
+            NOTHING_SAID, **{name: value for name, value in self.said.items() if getattr(actual, name) != value}
+        )
+
+    def merge(self, later: "PortFunction") -> "PortFunction":
+        """With what `later` says, which counts."""
+        return replace(self, **later.said)
 
     def __str__(self) -> str:
         """For people: `roce off, max_io_eqs 8`."""

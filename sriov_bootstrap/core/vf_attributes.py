@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
+from sriov_bootstrap.core.port_functions import PortFunction
+
 STABLE = "stable"  # instead of a MAC
 ALL = "all"  # instead of numbers of VFs
 MAX_VLAN = 4094  # 4095 is reserved (IEEE 802.1Q)
@@ -139,6 +141,11 @@ class VfTable(VfAttributes, frozen=True, forbid_unknown_fields=True):
     def without_own_keys(self) -> "VfTable":
         """Only what the PF sets for these VFs."""
         return replace(self, driver=None, mtu=None, roce=None, migratable=None, max_io_eqs=None)
+
+    @property
+    def port_function(self) -> PortFunction:
+        """What it says of their ports of the switch."""
+        return PortFunction(self.roce, self.migratable, self.max_io_eqs)
 
     @property
     def attributes(self) -> VfAttributes:
