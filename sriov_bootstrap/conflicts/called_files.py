@@ -34,7 +34,13 @@ SHELL_INPUT = re.compile(
     rf"\b{SHELL}[^;&|\n`<]{{0,128}}<[ \t]*[\"']?(/{NAME}{{1,256}})"
     rf"|(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\|[ \t]*(?:sudo[ \t]+)?{SHELL}"
 )
+TO_SHELL = re.compile(rf"\|[ \t]*(?:sudo[ \t]+)?{SHELL}")
 INPUT = "file:"  # of StandardInput=
+# Without one of these a text hands nothing on. Each begins with a character of its own, and no class: that is fast.
+MAY_HAND_ON = re.compile(
+    r"systemd-tmpfiles|ansible-|service[ \t]|invoke-rc|<|\||make|compose|salt-call|puppet|olume|-v|mount|python"
+    rf"|for[ \t]| -m|{INPUT}"
+)
 NO_INPUT = (*OTHER_TREES, "/run/lock", "/var/log/")
 
 
@@ -46,7 +52,8 @@ def context_of(text: str) -> TextContext:
 
 def file_calls(text: str, context: TextContext) -> Iterator[FileCall]:
     """What a text hands on; no more than anyone writes."""
-    yield from itertools.islice(_calls(text, context), MAX_FILES)
+    if context.folder or context.sets_vfs or MAY_HAND_ON.search(text):
+        yield from itertools.islice(_calls(text, context), MAX_FILES)
 
 
 def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
@@ -61,7 +68,7 @@ def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
     for found in STARTS_SERVICE.finditer(text) if "service" in text or "invoke" in text else ():
         yield FileCall(found.start(), f"/etc/init.d/{found[1]}", Format.SCRIPT)
-    for found in SHELL_INPUT.finditer(text, 0, MAX_TEXT) if "<" in text or "|" in text else ():
+    for found in SHELL_INPUT.finditer(text, 0, MAX_TEXT) if "<" in text or TO_SHELL.search(text) else ():
         path = found[1] or found[2]
         if not path.startswith(NO_INPUT):
             yield FileCall(found.start(), path, Format.SCRIPT)

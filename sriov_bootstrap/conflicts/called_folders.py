@@ -13,11 +13,15 @@ from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
 MAX_PATTERNS = 64  # of one text
 MAX_NAMED = 8  # folders that an argument may be
+MAX_USES = 64  # of a variable
+BEFORE_USE = 1 << 9  # characters of its line
 MAX_WORDS = 256  # that one loop takes
 NAME = r"[\w./+@-]"
 VARIABLE = rf"[\"']?(?:{NAME}{{0,256}}/)?[\"']?\$\$?\{{?(\w{{1,64}})"
 FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,2048})")
-RUN = re.compile(rf"(?:^|[;&|({{'\"]|\b(?:then|do|else|exec|sudo|nohup|if)\b)[ \t]*{VARIABLE}", re.MULTILINE)
+BEFORE_RUN = r"(?:^|[;&|({'\"]|\b(?:then|do|else|exec|sudo|nohup|if)\b)[ \t]*"
+RUN = re.compile(rf"{BEFORE_RUN}{VARIABLE}", re.MULTILINE)
+RUN_HERE = re.compile(rf"{BEFORE_RUN}[\"']?(?:{NAME}{{0,256}}/)?[\"']?\Z")
 BY_LANGUAGE = re.compile(
     rf"(?:^|[\s;&|({{/'\"])(?:\.|source|(?:ba|da|a|k|z)?sh|perl|ruby|lua|python[\d.]{{0,8}})[ \t]+"
     rf"(?:-\w+[ \t]+){{0,4}}(?:{VARIABLE}|(\{{\}}))",
@@ -31,6 +35,10 @@ ARGUMENT_NUMBER = re.compile(r"[\"']?\$\{?(\d)\}?[\"']?/")
 LISTED = re.compile(r"(?:\$\(|`|^|[;&|(])[ \t]*(?:/bin/|/usr/bin/)?(?:ls|find)[ \t]+([^;&|\n`)]{1,512})", re.MULTILINE)
 HANDED_TO_SHELL = re.compile(r"\b(?:xargs|parallel)\b[^;&|\n]{0,128}?[ \t/](?:ba|da|k|z)?sh\b")
 HANDED_ON = re.compile(r"-exec(?:dir)?\b|\b(?:xargs|parallel)\b")
+MAY_INTERPRET = re.compile(r"\.[ \t]|source[ \t]|sh[ \t]|perl[ \t]|ruby[ \t]|lua[ \t]|python")
+GLOB_SIGN = re.compile(r"[*?\[]")
+MAY_LIST = re.compile(r"ls[ \t]|find[ \t]")
+MAY_RUN = re.compile(rf"run-parts|for[ \t]|{MAY_LIST.pattern}")  # without any of these, nothing is found
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
 
 
@@ -44,7 +52,7 @@ class FolderCall(Struct, frozen=True):
 
 def folder_calls(text: str) -> Iterator[FolderCall]:
     """What a text runs out of folders; no more than anyone writes."""
-    if any(word in text for word in ("run-parts", "for", "ls", "find")):
+    if MAY_RUN.search(text):
         folders = {name: path for name, path in ASSIGNED.findall(text) if path != "/"}
         calls = itertools.chain(_calls_of_run_parts(text, folders), _calls_of_loops(text, folders))
         yield from itertools.islice(calls, MAX_PATTERNS)
@@ -57,12 +65,14 @@ def _calls_of_run_parts(text: str, folders: Mapping[str, str]) -> Iterator[Folde
 
 
 def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
-    loops = tuple(FOR.finditer(text)) if "for" in text else ()
-    lists = tuple(LISTED.finditer(text)) if "ls" in text or "find" in text else ()
+    loops = tuple(FOR.finditer(text))
+    lists = tuple(LISTED.finditer(text)) if MAY_LIST.search(text) else ()
     if not loops and not lists:
         return
-    run = {name for name in RUN.findall(text) if name}
-    interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)}
+    if not lists and not any(GLOB_SIGN.search(found[2]) for found in loops):
+        return
+    run = {found[1] for found in loops if _is_run(text, found[1])}
+    interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)} if MAY_INTERPRET.search(text) else set()
     named = [path for path in dict.fromkeys(ARGUMENT.findall(text)) if path.startswith("/")][:MAX_NAMED]
     entered = [path.rstrip("/") for path in ENTERED.findall(text)[:1]]
     for found in loops:
@@ -71,13 +81,22 @@ def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCal
             for word in words.split()[:MAX_WORDS]:
                 for place in _folders_for(word, folders, named):
                     yield from _call_of_word(found.start(2), word, place, entered, is_named=name in interpreted)
-    if run or interpreted or HANDED_ON.search(text):
+    if lists and (interpreted or HANDED_ON.search(text) or RUN.search(text)):
         for found in lists:
             for word in ARGUMENT.findall(f" {found[1]}"):
                 path = _with_folder(word, folders)
                 glob = path if "*" in path else f"{path}/*"
                 is_named = bool(interpreted) or HANDED_TO_SHELL.search(text) is not None
                 yield from _call(found.start(1), glob, is_named=is_named)
+
+
+def _is_run(text: str, name: str) -> bool:
+    """Whether a variable stands where a command begins."""
+    for found in itertools.islice(re.finditer(rf"\$\$?\{{?{name}\b", text), MAX_USES):
+        start = max(text.rfind("\n", 0, found.start()) + 1, found.start() - BEFORE_USE)
+        if RUN_HERE.search(text[start : found.start()]):
+            return True
+    return False
 
 
 def _folders_for(word: str, folders: Mapping[str, str], named: list[str]) -> Iterator[Mapping[str, str]]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
-from sriov_bootstrap.conflicts.called_files import context_of, file_calls
-from sriov_bootstrap.conflicts.called_folders import folder_calls
+from sriov_bootstrap.conflicts.called_files import MAY_HAND_ON, context_of, file_calls
+from sriov_bootstrap.conflicts.called_folders import MAY_RUN, folder_calls
 from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
@@ -48,6 +48,12 @@ EXEC = re.compile(
     r"^[ \t]*(?:Exec\w+|Environment|StandardInput|LoadCredential)[ \t]*=[ \t]*([^\n]*(?:(?<=\\)\n[^\n]*){0,64})",
     re.MULTILINE,
 )
+# A program and words that are none of a shell and no paths, as most units have it; or one that makes or ends something.
+PLAIN = re.compile(
+    r"(/[\w./+-]+)(?:[ \t]+(?:[\w=:,.+%@-]+|\$\{?MAINPID\}?))*[ \t]*"
+    r"|/(?:usr/)?bin/(?:kill|mkdir|rm|rmdir|touch|chown|chmod)(?:[ \t]+(?:[\w=:,.+%@/-]+|\$\{?MAINPID\}?))*[ \t]*"
+)
+LEADS_ON = re.compile(rf"\b{BEFORE_COMMAND}")
 AT_FILE = re.compile(r"[\s\"']@\Z")  # of a file with arguments
 VOLATILE = frozenset({"/tmp/", "/var/tmp/", "/dev/shm/", "/run/"})  # noqa: S108 - whose files say nothing of the next boot
 APART = frozenset(("", *" \t\n\r'=:;|&(<>`,"))  # before a path that stands for itself
@@ -123,8 +129,9 @@ def called_scripts(survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST)
     for source, chunks in _commands_by_source(survey):
         found: dict[str, Call] = {}
         context = context_of(source.text)
+        is_command = source.format is not Format.SCRIPT or is_shell(source)
         for first_line, text in chunks:
-            calls = _calls_in(Chunk(source, text, first_line), context, host, done)
+            calls = _calls_in(Chunk(source, text, first_line), context, host, done, is_command=is_command)
             for path, call in _expand_globs(calls, host.matching):
                 if path not in known and path not in called:
                     found[path] = _combine(found[path], call) if path in found else call
@@ -160,10 +167,15 @@ def _expand_globs(
             yield path, call
 
 
-def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Container[str]) -> Iterator[tuple[str, Call]]:
-    """Files, paths, folders and programs."""
+def _calls_in(
+    chunk: Chunk, context: TextContext, host: HostFiles, done: Container[str], *, is_command: bool
+) -> Iterator[tuple[str, Call]]:
+    """Files, paths, folders and programs. `is_command`: the text is one of a shell."""
     source, text, line = chunk.source, chunk.text, chunk.line
-    is_command = source.format is not Format.SCRIPT or is_shell(source)
+    if source.format is Format.UNIT and (plain := PLAIN.fullmatch(text)) and not _may_hand_on(text, context):
+        if plain[1] and plain[1] not in done and host.is_there(plain[1]):
+            yield plain[1], Call(f"{source.path}:{line}", source)
+        return
     is_doubtful = source.format in DOUBTFUL
     files, folders = Chunk(source, text, line), Chunk(source, text, line)
     given = file_calls(text, context) if is_command else import_calls(source, host.packages)
@@ -188,6 +200,12 @@ def _calls_in(chunk: Chunk, context: TextContext, host: HostFiles, done: Contain
             place = folders.place(of_folder.at)
             yield of_folder.pattern, Call(place, source, look, is_given=is_command and hands_on(text))
     yield from _programs_in(Chunk(source, text, line), host.programs, done)
+
+
+def _may_hand_on(text: str, context: TextContext) -> bool:
+    """Whether more than the program that a plain command begins with may be run, or read."""
+    is_alone = not (context.folder or context.sets_vfs or MAY_HAND_ON.search(text) or MAY_RUN.search(text))
+    return not is_alone or LEADS_ON.search(text) is not None
 
 
 def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command: bool) -> Iterator[tuple[str, Call]]:

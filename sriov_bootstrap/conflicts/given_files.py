@@ -80,6 +80,8 @@ def _is_run_all_the_same(path: str, opened: str, names: list[str]) -> bool:
 
 def hands_on(text: str) -> bool:
     """Whether xargs or find gives files to a command that may take settings from them."""
+    if not any(word in text for word in ("xargs", "parallel", "-exec")):
+        return False
     names = {found.rpartition("/")[2] for found in HANDED_ON.findall(text)}
     return not names <= LOOKING | COPIES | PREFIXES
 

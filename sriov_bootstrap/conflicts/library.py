@@ -59,6 +59,21 @@ def _called_name(source: Source) -> str:
     return folder if source.is_by_folder else name
 
 
+def _has_word(text: str, name: str) -> bool:
+    """Whether a name stands there whole: `vf1` is not in `vf10`."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not _is_of_word(text[at - 1 : at]) and not _is_of_word(text[end : end + 1]):
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def _is_of_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
 class Library:
     """`followed`: paths of scripts that were followed; `unclear`: commands that may set VFs, and are not understood.
 
@@ -109,7 +124,7 @@ class Library:
 
     @staticmethod
     def _mentions(text: str, names: set[str] | frozenset[str]) -> bool:
-        return mentions_vfs(text) or len(names) > MAX_NAMES or any(name in text for name in names)
+        return mentions_vfs(text) or len(names) > MAX_NAMES or any(_has_word(text, name) for name in names)
 
     def concerns(self, text: str) -> bool:
         """Whether following it may find a write."""

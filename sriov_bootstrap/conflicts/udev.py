@@ -10,11 +10,10 @@ from msgspec import Struct
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting
 from sriov_bootstrap.conflicts.scripts import Script, describe_write, follow_commands, follow_script, known_writes
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, without_overridden
+from sriov_bootstrap.conflicts.udev_lines import Token, rule_lines
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE, UNKNOWN
 
-TOKEN = re.compile(r'\b([A-Z_]+)(?:\{([^{}"]*)\})?\s*(==|!=|\+=|-=|:=|=)\s*[ei]?"([^"\\]*(?:\\.[^"\\]*)*)"')
 ASSIGNMENTS = frozenset({"=", ":=", "+="})
 SUBSTITUTION = re.compile(
     r"%[a-zA-Z](?:\{[^{}]*\})?|\$(?:env|attr|sysfs|kernel|name|devpath|id|number|result|root|sys|devnode|links|parent|driver|major|minor)(?:\{[^{}]*\})?"
@@ -59,19 +58,6 @@ REMOVES = "it is only done when a device is removed"
 
 SELECTING = ("phys_port_name", "dev_port", "dev_id", "phys_port_id")  # of the netdev: they tell ports apart
 OF_PORT = re.compile(rf"ATTR\{{({'|'.join(SELECTING)})\}}")
-
-
-class Token(Struct, frozen=True):
-    """One `key{attribute} operator "value"`."""
-
-    key: str
-    operator: str
-    value: str
-
-    @property
-    def is_match(self) -> bool:
-        """Whether it selects, rather than assigns."""
-        return self.operator in {"==", "!="}
 
 
 class Effect(Struct, frozen=True):
@@ -124,20 +110,8 @@ def read(search: Search) -> Iterator[Master]:
 
 
 def _rules(script: Script) -> Iterator[Master]:
-    has_jump = False
-    for number, line in logical_lines(script.source.text, may_interrupt=True):
-        tokens = tuple(
-            Token(f"{key}{{{attribute}}}" if attribute else key, operator, value)
-            for key, attribute, operator, value in TOKEN.findall(line)
-        )
-        yield from _rule(script, number, tokens, is_certain=not has_jump)
-        has_jump = has_jump or _is_doubtful_jump(tokens)
-
-
-def _is_doubtful_jump(tokens: tuple[Token, ...]) -> bool:
-    """A GOTO may skip what follows. The usual one at the top skips other subsystems and events."""
-    jumps = any(token.key == "GOTO" for token in tokens)
-    return jumps and any(token.is_match and token.key not in {"SUBSYSTEM", "ACTION"} for token in tokens)
+    for line in rule_lines(script.source.text):
+        yield from _rule(script, line.number, line.tokens, is_certain=line.is_reached)
 
 
 def _rule(script: Script, number: int, tokens: tuple[Token, ...], *, is_certain: bool) -> Iterator[Master]:

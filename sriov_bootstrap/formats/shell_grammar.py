@@ -5,6 +5,7 @@ Whatever the text is, something comes out: what fits nowhere is skipped.
 
 import re
 
+from sriov_bootstrap.formats.shell_cursor import TokenCursor
 from sriov_bootstrap.formats.shell_nodes import (
     AndOr,
     Arithmetic,
@@ -20,7 +21,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     Simple,
     While,
 )
-from sriov_bootstrap.formats.shell_tokens import ShellToken, tokens
+from sriov_bootstrap.formats.shell_tokens import ShellToken
 
 REDIRECTIONS = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<", "<&", "<>", "<<<", "<<", "<<-"})
 CLOSERS = frozenset({"then", "elif", "else", "fi", "do", "done", "esac", "}"})
@@ -39,45 +40,21 @@ def parse(text: str) -> CommandList:
     return found
 
 
-class _Parser:
+class _Parser(TokenCursor):
     def __init__(self, text: str) -> None:
-        self._tokens = list(tokens(text))
-        self._at = 0
+        super().__init__(text)
         self._depth = 0
-
-    @property
-    def is_at_end(self) -> bool:
-        return self._at >= len(self._tokens)
-
-    def advance(self) -> None:
-        self._at += 1
-
-    def _peek(self, ahead: int = 0) -> ShellToken | None:
-        at = self._at + ahead
-        return self._tokens[at] if at < len(self._tokens) else None
-
-    def _is_operator(self, *texts: str, ahead: int = 0) -> bool:
-        token = self._peek(ahead)
-        return token is not None and token.kind == "operator" and token.text in texts
-
-    def _is_word(self, *texts: str) -> bool:
-        token = self._peek()
-        return token is not None and token.kind == "word" and token.text in texts
-
-    def _skip(self, *operators: str) -> None:
-        while self._is_operator(*operators):
-            self.advance()
 
     def block(self, ends: frozenset[str]) -> CommandList:
         """Lists up to one of these words or operators, which is left; or up to any closing word."""
         found: CommandList = []
         while not self.is_at_end:
-            self._skip("\n", ";", "&")
-            if self._is_word(*CLOSERS) or self._is_operator(*(ends or (")",)), ";;", ";&", ";;&"):
+            self.skip("\n", ";", "&")
+            if self.is_word(*CLOSERS) or self.is_operator(*(ends or (")",)), ";;", ";&", ";;&"):
                 break
-            before = self._at
+            before = self.at
             found.append(self._and_or())
-            if self._at == before:
+            if self.at == before:
                 self.advance()
         return [list_ for list_ in found if list_.parts]
 
@@ -86,29 +63,29 @@ class _Parser:
         connector = ""
         while pipeline := self._pipeline():
             parts.append((connector, pipeline))
-            if not self._is_operator("&&", "||"):
+            if not self.is_operator("&&", "||"):
                 break
-            connector = self._tokens[self._at].text
+            connector = self.tokens[self.at].text
             self.advance()
-            self._skip("\n")
-        return AndOr(parts, is_apart=self._is_operator("&"))
+            self.skip("\n")
+        return AndOr(parts, is_apart=self.is_operator("&"))
 
     def _pipeline(self) -> Pipeline | None:
         is_negated = False
-        while self._is_word("!", "time"):
-            is_negated ^= self._is_word("!")
+        while self.is_word("!", "time"):
+            is_negated ^= self.is_word("!")
             self.advance()
         commands: list[Command] = []
         while command := self._command():
             commands.append(command)
-            if not self._is_operator("|", "|&"):
+            if not self.is_operator("|", "|&"):
                 break
             self.advance()
-            self._skip("\n")
+            self.skip("\n")
         return Pipeline(commands, is_negated) if commands else None
 
     def _command(self) -> Command | None:
-        token = self._peek()
+        token = self.peek()
         if token is None or self._depth > MAX_DEPTH:
             return None
         self._depth += 1
@@ -138,44 +115,44 @@ class _Parser:
             case "{":
                 self.advance()
                 return Group(token.line, self._closed_by("}"), self._redirections())
-        is_called = self._is_operator("(", ahead=1) and self._is_operator(")", ahead=2)
+        is_called = self.is_operator("(", ahead=1) and self.is_operator(")", ahead=2)
         if is_called and not ARRAY.fullmatch(token.text):
             return self._function(token.line)
         return None if token.text in CLOSERS else self._simple(token)
 
     def _closed_by(self, *words: str) -> CommandList:
         body = self.block(NO_ENDS)
-        if self._is_word(*words):
+        if self.is_word(*words):
             self.advance()
         return body
 
     def _subshell(self, line: int) -> Group:
         self.advance()
         body = self.block(frozenset({")"}))
-        if self._is_operator(")"):
+        if self.is_operator(")"):
             self.advance()
         return Group(line, body, self._redirections(), is_apart=True)
 
     def _function(self, line: int) -> FunctionDefinition:
-        name = self._peek()
+        name = self.peek()
         self.advance()
-        if self._is_operator("(") and self._is_operator(")", ahead=1):
-            self._at += 2
-        self._skip("\n")
+        if self.is_operator("(") and self.is_operator(")", ahead=1):
+            self.at += 2
+        self.skip("\n")
         body = self._command()
         return FunctionDefinition(line, name.text if name else "", [AndOr([("", Pipeline([body]))])] if body else [])
 
     def _if(self, line: int) -> If:
         arms: list[tuple[CommandList, CommandList]] = []
         otherwise: CommandList = []
-        while self._is_word("if", "elif"):
+        while self.is_word("if", "elif"):
             self.advance()
             condition = self._closed_by("then")
             arms.append((condition, self.block(NO_ENDS)))
-        if self._is_word("else"):
+        if self.is_word("else"):
             self.advance()
             otherwise = self.block(NO_ENDS)
-        if self._is_word("fi"):
+        if self.is_word("fi"):
             self.advance()
         self._redirections()
         return If(line, arms, otherwise)
@@ -188,7 +165,7 @@ class _Parser:
 
     def _for(self, line: int) -> For:
         self.advance()
-        first = self._peek()
+        first = self.peek()
         name, words, arithmetic = "", None, ""
         if first and first.kind == "arithmetic":
             arithmetic = first.text
@@ -196,38 +173,38 @@ class _Parser:
         elif first and first.kind == "word":
             name = first.text
             self.advance()
-            self._skip("\n")
-            if self._is_word("in"):
+            self.skip("\n")
+            if self.is_word("in"):
                 self.advance()
                 words = self._words()
-        self._skip("\n", ";")
-        if self._is_word("do", "{"):
+        self.skip("\n", ";")
+        if self.is_word("do", "{"):
             self.advance()
         body = self._closed_by("done", "}")
         return For(line, name, words, body, self._redirections(), arithmetic)
 
     def _words(self) -> list[str]:
         found: list[str] = []
-        while (token := self._peek()) and token.kind == "word":
+        while (token := self.peek()) and token.kind == "word":
             found.append(token.text)
             self.advance()
         return found
 
     def _case(self, line: int) -> Case:
         self.advance()
-        word = self._peek()
+        word = self.peek()
         self.advance()
-        self._skip("\n")
-        if self._is_word("in"):
+        self.skip("\n")
+        if self.is_word("in"):
             self.advance()
         arms: list[tuple[list[str], CommandList]] = []
-        while not self.is_at_end and not self._is_word("esac"):
-            self._skip("\n", ";;", ";&", ";;&", "(")
-            if self._is_word("esac"):
+        while not self.is_at_end and not self.is_word("esac"):
+            self.skip("\n", ";;", ";&", ";;&", "(")
+            if self.is_word("esac"):
                 break
-            before = self._at
+            before = self.at
             arms.append((self._patterns(), self.block(NO_ENDS)))
-            if self._at == before or self._is_word(*CLOSERS - {"esac"}) or self._is_operator(")"):
+            if self.at == before or self.is_word(*CLOSERS - {"esac"}) or self.is_operator(")"):
                 self.advance()
         self.advance()
         self._redirections()
@@ -235,11 +212,11 @@ class _Parser:
 
     def _patterns(self) -> list[str]:
         found: list[str] = []
-        while not self.is_at_end and not self._is_operator(")", "\n"):
-            if (token := self._tokens[self._at]).kind == "word":
+        while not self.is_at_end and not self.is_operator(")", "\n"):
+            if (token := self.tokens[self.at]).kind == "word":
                 found.append(token.text)
             self.advance()
-        self._skip(")")
+        self.skip(")")
         return found
 
     def _redirections(self) -> list[Redirection]:
@@ -250,15 +227,15 @@ class _Parser:
 
     def _redirection(self, found: list[Redirection]) -> bool:
         """Takes one if there is one."""
-        token, descriptor = self._peek(), ""
+        token, descriptor = self.peek(), ""
         if token and token.kind == "descriptor":
             descriptor = token.text
             self.advance()
-        if not self._is_operator(*REDIRECTIONS):
+        if not self.is_operator(*REDIRECTIONS):
             return bool(descriptor)
-        operator = self._tokens[self._at].text
+        operator = self.tokens[self.at].text
         self.advance()
-        target = self._peek()
+        target = self.peek()
         if target and target.kind == "word":
             found.append(Redirection(descriptor, operator, target))
             self.advance()
@@ -266,15 +243,15 @@ class _Parser:
 
     def _simple(self, first: ShellToken) -> Simple:
         made = Simple(first.line, first.last_line, [], [], {})
-        while token := self._peek():
+        while token := self.peek():
             if self._redirection(made.redirections):
-                made.last_line = max(made.last_line, self._tokens[self._at - 1].last_line)
+                made.last_line = max(made.last_line, self.tokens[self.at - 1].last_line)
                 continue
             if token.kind != "word":
                 break
             made.last_line = token.last_line
             self.advance()
-            if ARRAY.fullmatch(token.text) and self._is_operator("("):
+            if ARRAY.fullmatch(token.text) and self.is_operator("("):
                 made.arrays[token.text] = self._array()
             else:
                 made.words.append(token.text)
@@ -285,17 +262,17 @@ class _Parser:
     def _array(self) -> list[str]:
         self.advance()
         found: list[str] = []
-        while not self.is_at_end and not self._is_operator(")"):
+        while not self.is_at_end and not self.is_operator(")"):
             found += self._words()
-            self._skip("\n")
-            if (token := self._peek()) and not (token.kind == "word" or self._is_operator(")")):
+            self.skip("\n")
+            if (token := self.peek()) and not (token.kind == "word" or self.is_operator(")")):
                 self.advance()
         self.advance()
         return found
 
     def _test(self, words: list[str]) -> None:
         """`[[ ... ]]`, in which operators are words."""
-        while (token := self._peek()) and token.text != "\n":
+        while (token := self.peek()) and token.text != "\n":
             words.append(token.text)
             self.advance()
             if token.text == "]]":

@@ -22,6 +22,7 @@ from boot_files import (
 from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.decode import ConfigFile, decode
 
 
 @pytest.fixture
@@ -483,3 +484,34 @@ def test_after_the_remedy_the_script_runs_and_sets_nothing(
         path.write_text("\n".join(lines))
     subprocess.run(["bash", "-n", path], check=True, capture_output=True)
     assert migrated(tree, capsys) == {}
+
+
+@pytest.mark.parametrize(("there", "rules"), [(0, {}), (2, {}), (4, {PF: 4}), (8, {PF: 8})])
+@pytest.mark.parametrize("numbers", [(4, 8), (8, 4)])
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("etc/udev/rules.d/60.rules", "etc/udev/rules.d/70.rules"),
+        ("usr/lib/udev/rules.d/60.rules", "etc/udev/rules.d/70.rules"),
+    ],
+)
+def test_udev_rules_that_disagree_are_left_to_the_operator(
+    tree: HostTree,
+    capsys: pytest.CaptureFixture[str],
+    paths: tuple[str, str],
+    numbers: tuple[int, int],
+    there: int,
+    rules: dict[str, int],
+) -> None:
+    """Unless the VFs that exist are what one of them asks for."""
+    (tree.device(PF) / "sriov_numvfs").write_text(f"{there}\n")
+    for index in range(there):
+        tree.add_vf(PF, index)
+    for path, number in zip(paths, numbers, strict=True):
+        tree.write(path, f'SUBSYSTEM=="net", ACTION=="add", KERNEL=="ens1f0", ATTR{{device/sriov_numvfs}}="{number}"\n')
+    assert main(["migrate"], root=str(tree.root)) == 0
+    out = capsys.readouterr().out
+    assert {one.match.pci_address: one.num_vfs for one in decode([ConfigFile("m.toml", out.encode())]).pf} == rules
+    assert "# the lines disagree: 4, 8\n" in out
+    found = diagnosed(tree, capsys)
+    assert {(one["code"], one["place"]) for one in found} == {("SB-E303", f"/{path}:1") for path in paths}
