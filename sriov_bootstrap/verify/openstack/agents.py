@@ -16,6 +16,7 @@ AGENT_FILES = "sriov-bootstrap render sriov-agent"
 SRIOV_AGENT = "the SR-IOV agent"
 OVN_CHASSIS = "the OVN chassis"
 OPEN_VSWITCH_AGENT = "the Open vSwitch agent"
+OPEN_VSWITCH_UNIT = "neutron-openvswitch-agent"  # of Debian, Ubuntu and RDO alike
 MAPPING_OF_OVN = "ovs-vsctl set Open_vSwitch . external_ids:ovn-bridge-mappings={}:BRIDGE, with all others in one list"
 MAPPING_OF_OPEN_VSWITCH = "bridge_mappings = {}:BRIDGE in the [ovs] of openvswitch_agent.ini, then restart the agent"
 
@@ -37,10 +38,9 @@ def absence(host: str, *, with_switchdev: bool) -> tuple[str, str]:
     """What is missing if there is none, and what to do."""
     if with_switchdev:
         text = "neutron has no OVN chassis or Open vSwitch agent for this host, and only they bind ports with switchdev"
-        return (
-            text,
-            f"with OVN, on {host}: systemctl status ovn-controller; external_ids:hostname must be {host} as well",
-        )
+        of_ovn = f"with OVN, systemctl status ovn-controller, and external_ids:hostname must be {host} as well"
+        without = f"without it, systemctl status {OPEN_VSWITCH_UNIT}, and its host must be {host} as well"
+        return text, f"on {host}: {of_ovn}; {without}"
     return (
         "neutron has no SR-IOV agent for this host",
         f"on {host}: {AGENT_FILES}, and start the agent; its host must be {host} as well",
@@ -62,13 +62,19 @@ def agent_problem(agent: Agent, physical_network: str) -> str:
 def agent_remedy(agent: Agent, physical_network: str) -> str:
     """What to do about it."""
     if not agent.alive:
-        unit = "ovn-controller" if agent.agent_type in OVN_CONTROLLERS else f"of {label(agent)}"
-        return f"on {agent.host}: systemctl status {unit}, and its log"
+        return f"on {agent.host}: systemctl status {_unit_of(agent)}, and its log"
     if not agent.admin_state_up:
         return "openstack network agent set --enable AGENT"
     guess = nearest(physical_network, agent.mappings)
     meant = f'"{guess}" is nearly the same; otherwise ' if guess else ""
     return f"{meant}on {agent.host}: {_mapping_of(agent).format(physical_network)}"
+
+
+def _unit_of(agent: Agent) -> str:
+    """That of the SR-IOV agent has another name with each packager."""
+    if agent.agent_type == NIC_SWITCH_AGENT:
+        return f"of {SRIOV_AGENT}"
+    return "ovn-controller" if agent.agent_type in OVN_CONTROLLERS else OPEN_VSWITCH_UNIT
 
 
 def _mapping_of(agent: Agent) -> str:

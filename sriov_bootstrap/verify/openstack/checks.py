@@ -96,6 +96,7 @@ def check_agents(host: CloudHost, physical_network: str, agents: tuple[Agent, ..
     others = tuple(pf for pf in pfs if not pf.is_switchdev)
     if switched:
         yield _check_bridges(host, physical_network, binding_agent(agents, with_switchdev=True))
+        yield from _check_stray_mapping(host, switched, physical_network, binding_agent(agents, with_switchdev=False))
     if others or not switched:
         yield _check_sriov_agent(host, others, physical_network, agents)
     if switched and others:
@@ -113,6 +114,20 @@ def _check_bridges(host: CloudHost, physical_network: str, agent: Agent | None) 
     bridges = shortlist(agent.mappings[physical_network], SHOWN)
     text = f"{label(agent)} is alive and maps {physical_network} to {bridges}, for ports with switchdev"
     return Check(CheckState.OK, "agent", text)
+
+
+def _check_stray_mapping(
+    host: CloudHost, pfs: tuple[HostPf, ...], physical_network: str, agent: Agent | None
+) -> Iterator[Check]:
+    """A PF in switchdev mode that the SR-IOV agent has as well."""
+    devices = agent.mappings.get(physical_network, ()) if agent and agent.alive else ()
+    if served := [pf.netdev for pf in pfs if pf.netdev in devices]:
+        text = f"the SR-IOV agent maps {physical_network} to {shortlist(served, SHOWN)}, which is in switchdev mode"
+        effect = "neutron binds ports that do not ask for switchdev there, and nothing forwards their frames"
+        remedy = (
+            f"on {host.name}: {AGENT_FILES} --write, then restart the agent; sriov-bootstrap doctor explain SB-W516"
+        )
+        yield Check(CheckState.NOTE, "agent", f"{text}: {effect}", remedy)
 
 
 def _check_sriov_agent(

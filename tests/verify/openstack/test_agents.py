@@ -37,7 +37,12 @@ def test_an_agent_that_is_alive_comes_first() -> None:
         (
             replace(OPEN_VSWITCH, alive=False),
             "the Open vSwitch agent is dead",
-            "on compute-1: systemctl status of the Open vSwitch agent, and its log",
+            "on compute-1: systemctl status neutron-openvswitch-agent, and its log",
+        ),
+        (
+            replace(NIC_SWITCH, alive=False),
+            "the SR-IOV agent is dead",
+            "on compute-1: systemctl status of the SR-IOV agent, and its log",
         ),
         (
             replace(OPEN_VSWITCH, admin_state_up=False),
@@ -62,5 +67,7 @@ def test_each_kind_is_mended_in_its_own_way(agent: Agent, problem: str, remedy: 
 
 
 def test_an_absent_chassis_may_have_another_name() -> None:
-    assert "external_ids:hostname must be compute-1 as well" in absence("compute-1", with_switchdev=True)[1]
+    for_switchdev = absence("compute-1", with_switchdev=True)[1]
+    assert "external_ids:hostname must be compute-1 as well; without it, " in for_switchdev
+    assert "neutron-openvswitch-agent, and its host must be compute-1 as well" in for_switchdev
     assert "its host must be compute-1 as well" in absence("compute-1", with_switchdev=False)[1]

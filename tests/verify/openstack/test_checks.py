@@ -140,6 +140,8 @@ def test_ports_with_switchdev_are_bound_by_a_chassis() -> None:
     assert checks[1].text == "the OVN chassis is alive and maps physnet2 to br-ex, for ports with switchdev"
 
 
+ELSEWHERE = replace(AGENT, configurations={"device_mappings": {"physnet3": ["ens9"]}})
+MAPS_ANOTHER = {"device_mappings": {"physnet2": ["ens9"]}}
 NO_CHASSIS = "neutron has no OVN chassis or Open vSwitch agent for this host, and only they bind ports with switchdev"
 
 IS_LEFT_ALONE = "which is in switchdev mode, and sriovnicswitch bound the port (hw_veb): no bridge has its representor"
@@ -150,7 +152,7 @@ HAS_NO_REPRESENTOR = "which is in legacy mode, and the port was bound to a bridg
     ("pf", "survey", "problem"),
     [
         (SWITCHED, replace(WITH_OVN, agents=()), f"failed agent: {NO_CHASSIS}"),
-        (SWITCHED, replace(WITH_OVN, agents=(AGENT,)), f"failed agent: {NO_CHASSIS}"),
+        (SWITCHED, replace(WITH_OVN, agents=(ELSEWHERE,)), f"failed agent: {NO_CHASSIS}"),
         (
             SWITCHED,
             replace(WITH_OVN, agents=(replace(OVN, alive=False),)),
@@ -182,9 +184,23 @@ def test_what_is_wrong_with_switchdev_is_said(pf: HostPf, survey: Survey, proble
     assert said(CloudHost("compute-1", (pf,)), survey) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("agent", "is_said"),
+    [
+        (AGENT, True),
+        (replace(AGENT, alive=False), False),
+        (replace(AGENT, configurations={"device_mappings": {"physnet2": ["ens9"], "physnet3": ["ens1f0"]}}), False),
+    ],
+)
+def test_a_pf_in_switchdev_mode_that_the_sriov_agent_has_as_well_is_said(agent: Agent, *, is_said: bool) -> None:
+    text = "the SR-IOV agent maps physnet2 to ens1f0, which is in switchdev mode: neutron binds ports that do not ask"
+    found = said(CloudHost("compute-1", (SWITCHED,)), replace(WITH_OVN, agents=(OVN, agent)))
+    assert [line.startswith(f"note agent: {text} for switchdev") for line in found] == [True] * is_said
+
+
 def test_both_modes_on_one_physical_network_are_said() -> None:
     host = CloudHost("compute-1", (SWITCHED, HostPf("b", "0000:5e:00.0", "", "physnet2")))
-    assert said(host, replace(WITH_OVN, agents=(OVN, AGENT))) == [
+    assert said(host, replace(WITH_OVN, agents=(OVN, replace(AGENT, configurations=MAPS_ANOTHER)))) == [
         f"note agent: physnet2: {SWITCHED} is in switchdev mode, 0000:5e:00.0 is not; nova cannot tell their VFs apart"
     ]
     assert not host.needs_switchdev("physnet2")
