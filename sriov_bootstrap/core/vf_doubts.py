@@ -8,10 +8,14 @@ from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import STABLE, highest_of
 from sriov_bootstrap.core.vf_tables import ADDRESS_KEYS, place_of
 
+# Driver -> what it refuses in switchdev mode, as driver_sources.py has it.
+REFUSED_BY_SWITCHES = {"mlx5_core": ("vlan", "spoofchk", "trust", "link_state"), "ice": ("trust",)}
+
 
 def doubts_of_tables(rule: PfRule) -> list[str]:
     """Each in words."""
     found = list(_doubts_of_count(rule, driver_of(rule.match.driver)))
+    found += _doubts_of_switch(rule) if rule.wants_switchdev else ()
     if not _takes_one_pf(rule.match):
         found += [
             f"[[pf.vf]] number {number}: {key}: each PF that matches would get this address for a VF:"
@@ -34,6 +38,17 @@ def _doubts_of_count(rule: PfRule, driver: Driver) -> Iterator[str]:
         if (named := highest_of(table.vfs)) >= driver.max_vfs:
             count = f"{driver.name} creates at most {quantity(driver.max_vfs, 'VF')}, counted from 0"
             yield f'{place_of(number)}: vfs: "{table.vfs}" names VF {named}, and {count}'
+
+
+def _doubts_of_switch(rule: PfRule) -> Iterator[str]:
+    """Of a rule that names no driver, for each that it may be."""
+    for driver, keys in REFUSED_BY_SWITCHES.items():
+        if rule.match.driver not in {"", driver}:
+            continue
+        for number, table in enumerate(rule.vf, 1):
+            if said := [key for key in keys if getattr(table, key)]:
+                does = f"{driver} does not set this in switchdev mode, where Open vSwitch's flows decide"
+                yield f"{place_of(number)}: {', '.join(said)}: {does}"
 
 
 def _takes_one_pf(match: Match) -> bool:

@@ -5,11 +5,13 @@ from typing import Literal, Unpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from builders import PF, PF2, RuleValues, make_config, make_rule
 from sriov_bootstrap.core import validate, vf_tables
 from sriov_bootstrap.core.config import Match, Method, PfRule, VfBinding
 from sriov_bootstrap.core.drivers import DRIVERS
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable, VlanProtocol, combine_tables
 
 MAC = "02:00:00:aa:bb:00"
@@ -458,3 +460,24 @@ EACH = "each PF that matches would get this address for a VF: match one PF by it
 )
 def test_what_depends_on_the_pfs_that_are_there(rule: PfRule, doubts: list[str]) -> None:
     assert validate.driver_doubts(rule) == doubts
+
+
+@pytest.mark.parametrize(
+    ("driver", "table", "doubted"),
+    [
+        ("mlx5_core", VfTable(vfs="all", vlan=5, spoofchk=True, trust=True), ["vlan, spoofchk, trust: mlx5_core"]),
+        ("mlx5_core", VfTable(vfs="all", vlan=0, mac="stable", spoofchk=False), []),
+        ("ice", VfTable(vfs="all", vlan=5, trust=True), ["trust: ice"]),
+        ("bnxt_en", VfTable(vfs="all", vlan=5, trust=True), []),
+        ("", VfTable(vfs="all", trust=True), ["trust: mlx5_core", "trust: ice"]),
+    ],
+)
+def test_what_a_driver_refuses_in_switchdev_mode_is_said_beforehand(
+    driver: str, table: VfTable, doubted: list[str]
+) -> None:
+    rule = ruled(table, match=Match(pci_address=PF, driver=driver), eswitch=Eswitch(EswitchMode.SWITCHDEV))
+    does = "does not set this in switchdev mode, where Open vSwitch's flows decide"
+    assert [doubt for doubt in validate.driver_doubts(rule) if "switchdev" in doubt] == [
+        f"[[pf.vf]] number 1: {text} {does}" for text in doubted
+    ]
+    assert not [doubt for doubt in validate.driver_doubts(replace(rule, eswitch=None)) if "switchdev" in doubt]
