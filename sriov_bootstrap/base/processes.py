@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-SILENT_SECONDS = 120.0  # a job says something every two seconds, so this long a silence is a hung read
+SILENT_SECONDS = 120.0  # a job says something with each step, so this long a silence is a hung read
 
 
 class Job(Protocol):
@@ -46,6 +46,11 @@ class Running(_Watched):
         self._text = bytearray()
         os.set_blocking(job.fd, False)
         asyncio.get_running_loop().add_reader(job.fd, self._read)
+
+    @property
+    def last_line(self) -> bytes:
+        """The last whole line that it has said so far, b"" for none."""
+        return bytes(self._text.rpartition(b"\n")[0].rpartition(b"\n")[2])
 
     def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):

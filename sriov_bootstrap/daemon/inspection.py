@@ -43,8 +43,10 @@ class Inspection:
         """Starts a look that is due; abandons one that hangs: the next pass asks for another."""
         if self._clock() < self.due_at:
             return
+        words = self._job.words
         if pid := self._job.give_up():
-            self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s and was abandoned (process {pid})", "")
+            at = f" at {words}" if words else ""
+            self._complain(f"doctor's look hung for {SILENT_SECONDS:g} s{at} and was abandoned (process {pid})", "")
         else:
             self._quiet_at = self._patient_until = NEVER
             try:

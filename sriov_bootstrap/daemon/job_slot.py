@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, Running
 from sriov_bootstrap.daemon.protocols import DaemonMachine
 
@@ -26,6 +27,11 @@ class JobSlot:
     def silent_at(self) -> float:
         """When its job will have been silent for so long that it is to be given up; NEVER if there is none."""
         return self._running.heard_at + SILENT_SECONDS if self._running else NEVER
+
+    @property
+    def words(self) -> str:
+        """What its job was doing when it was last heard; "" if it has not said."""
+        return printable(self._running.last_line.decode(errors="replace")) if self._running else ""
 
     def take(self, job: Job) -> None:
         """A job that has just been started; within the event loop, into a slot that is free."""

@@ -19,11 +19,14 @@ from sriov_bootstrap.render.host import Host
 
 
 def examine(machine: HostMachine, loaded: Loaded) -> Diagnosis:
-    """Reads and judges; the daemon does the same after its passes."""
+    """Reads and judges, and says what comes next; the daemon does the same after its passes."""
     with limit_resources("doctor's look"):
         host = _read_host(machine, loaded.config)
         on_host = survey_host(machine, host, loaded)
-        return _make_printable(diagnose(host, on_host, survey_openstack(machine, host)))
+        machine.say("files of nova and neutron")
+        of_openstack = survey_openstack(machine, host)
+        machine.say("what was read")
+        return _make_printable(diagnose(host, on_host, of_openstack))
 
 
 def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
@@ -49,6 +52,7 @@ def _make_printable(diagnosis: Diagnosis) -> Diagnosis:
 
 def _read_host(machine: HostMachine, config: Config) -> Host:
     """With what several areas need, read once. systemd only knows this host, not a tree in a folder."""
+    machine.say("systemd's units")
     state, note = machine.load_state()
     units, unasked = ({}, "") if machine.is_tree else ask_systemd((UNIT, *UNITS))
     unseen = tuple(filter(None, (note, unasked)))

@@ -13,9 +13,13 @@ from sriov_bootstrap.render.host import Host
 
 def survey_host(machine: HostMachine, host: Host, loaded: Loaded) -> HostSurvey:
     """Changes nothing, and needs no root: what it may not read is reported."""
+    machine.say("firmware and kernel")
     kernel, unseen_of_kernel = survey_kernel(machine, host)
+    machine.say("NICs and VFs")
     nics, unseen_of_nics = survey_nics(machine, host)
+    machine.say("files of what else sets VFs")
     masters = survey_masters(machine) if host.config.pf else MastersSurvey()
+    machine.say("the service itself")
     service = survey_service(machine, host, has_problems=bool(loaded.problems))
     unseen = (*unseen_of_kernel, *unseen_of_nics, *masters.unseen, *service.unseen)
     return HostSurvey(loaded.mistakes, unseen, kernel, nics, masters, service)

@@ -133,7 +133,7 @@ def start_inspection(machine: HostMachine, loaded: Loaded, look: Examine) -> chi
             machine.files.save_findings(to_json(latest))
         return latest
 
-    return _start_job(machine, work)
+    return _start_job(machine, work, pause_seconds=0.0)  # it says what it looks at next, seven times
 
 
 def start_page(machine: HostMachine, loaded: Loaded) -> child.Child:
@@ -172,11 +172,11 @@ def _decode_end(line: bytes, kind: type[End]) -> End:
         ) from error
 
 
-def _start_job(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
+def _start_job(machine: HostMachine, work: Callable[[], Struct], *, pause_seconds: float = SAY_SECONDS) -> child.Child:
     """A job asked to stop does so, unless it has begun to write: between two writes a PF may have no VFs."""
 
     def job(send: child.Send) -> None:
-        machine.say = _rate_limit(send)
+        machine.say = _rate_limit(send, pause_seconds)
         signal.signal(signal.SIGTERM, lambda *_: None if machine.has_written else os._exit(0))
         try:
             send(to_json(work()))
@@ -186,12 +186,12 @@ def _start_job(machine: HostMachine, work: Callable[[], Struct]) -> child.Child:
     return child.start(job)
 
 
-def _rate_limit(send: child.Send) -> Callable[[str], None]:
+def _rate_limit(send: child.Send, pause_seconds: float) -> Callable[[str], None]:
     said_at = 0.0
 
     def say(text: str) -> None:
         nonlocal said_at
-        if time.monotonic() - said_at >= SAY_SECONDS:
+        if time.monotonic() - said_at >= pause_seconds:
             said_at = time.monotonic()
             send(printable(text).encode())
 

@@ -661,6 +661,18 @@ def test_a_look_that_hangs_is_given_up_and_passes_go_on(looking: Stage) -> None:
     assert Event(Level.WARNING, text, {}) in looking.host.logged
 
 
+def test_a_look_that_is_slow_is_not_given_up_and_one_that_hangs_has_said_where(looking: Stage) -> None:
+    (look, *_) = looking.host.looks
+    for words in (b"firmware and kernel\n", b"NICs and VFs\n"):
+        looking.advance(100.0)
+        os.write(look.write_end, words)
+        looking.advance(0.1)
+    assert looking.host.ended == []
+    looking.advance(121.0)
+    text = f"doctor's look hung for 120 s at NICs and VFs and was abandoned (process {look.pid})"
+    assert Event(Level.WARNING, text, {}) in looking.host.logged
+
+
 def test_a_look_does_not_keep_us_from_stopping(looking: Stage) -> None:
     looking.signal(signal.SIGTERM)
     assert looking.is_over

@@ -38,3 +38,33 @@ def test_a_library_that_does_not_load_costs_the_page_and_says_so(tree: HostTree)
     did_load, said = said_of_two_pages(tree, 'sys.modules["prometheus_client"] = None')[-2:]
     assert did_load == "False"
     assert "prometheus_client" in said
+
+
+LOOK = """\
+import os, sys
+from sriov_bootstrap.doctor.examination import examine
+from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine.host_machine import HostMachine
+
+machine = HostMachine(root=sys.argv[1])
+look = jobs.start_inspection(machine, jobs.load(machine, None), examine)
+said = b"".join(iter(lambda: os.read(look.fd, 1 << 16), b""))
+os.waitpid(look.pid, 0)
+print(*said.decode().splitlines()[:-1], sep="\\n")
+"""
+
+
+def test_a_look_says_what_it_looks_at_next_however_fast_it_is(tree: HostTree) -> None:
+    """So that the daemon knows a slow one from one that hangs, and where."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", LOOK, str(tree.root)], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [
+        "systemd's units",
+        "firmware and kernel",
+        "NICs and VFs",
+        "files of what else sets VFs",
+        "the service itself",
+        "files of nova and neutron",
+        "what was read",
+    ]
