@@ -205,6 +205,9 @@ bench-peers: setup lab-setup deb ## what other programs that set VFs cost, besid
 bench-verify: setup wheel ## `verify host` over eight PFs, compared with one PF after the other; no VM
 	$(BIN)/python tests/bench/verify_host.py
 
+bench-files: setup wheel ## `migrate` and `doctor` with 2,000 units and 500 scripts, compared with the build of BASE (796f9ed); no VM
+	$(BIN)/python tests/bench/host_files.py $(if $(BASE),--base $(BASE))
+
 bench-metrics: setup wheel ## what the metrics cost the daemon, compared with the build of BASE (796f9ed); no VM
 	$(BIN)/python tests/bench/metrics.py $(if $(BASE),--base $(BASE))
 

@@ -17,7 +17,7 @@ from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
-from bench import many_vfs, verify_host  # noqa: E402
+from bench import host_files, many_vfs, verify_host  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
@@ -73,9 +73,12 @@ def main() -> int:
     arguments = parser.parse_args()
     print("measuring: many VFs, without a VM", flush=True)
     big = many_vfs.measure(arguments.base or BIG_BASE, rounds=arguments.big_rounds)
+    print("measuring: many files, without a VM", flush=True)
+    files = host_files.measure(arguments.base or BIG_BASE)
     if arguments.base:
         seconds = _measure_builds(package_of(arguments.base), arguments.base_rounds)
-        show(seconds | big, (*base_lines(seconds), *big_lines(big, many_vfs.NO_SLOWER)))
+        figures = (*base_lines(seconds), *big_lines(big, many_vfs.NO_SLOWER), *host_files.lines(files))
+        show(seconds | big | files, figures)
         return 0
     print("measuring: verify host, without a VM", flush=True)
     big |= verify_host.measure()
@@ -84,7 +87,8 @@ def main() -> int:
     except subprocess.TimeoutExpired as error:
         print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
         seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
-    show(seconds | big, (*lines(seconds), *big_lines(big, many_vfs.HALF), *verify_host.lines(big)))
+    big_figures = (*big_lines(big, many_vfs.HALF), *host_files.lines(files), *verify_host.lines(big))
+    show(seconds | big | files, (*lines(seconds), *big_figures))
     return 0
 
 

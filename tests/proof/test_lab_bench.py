@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import big_tree, many_vfs
+from bench import big_tree, host_files, host_files_tree, many_vfs
 from lab.bench import base_lines, big_lines, config, lines
 from lab.figures import Line, Seconds, collect, show
 from lab.guest.bench import measure
@@ -96,6 +96,26 @@ def test_many_vfs_are_compared_with_the_base_and_with_fewer() -> None:
     assert figures["big_pass"] == figures["big_status"] == (0.5, 0.5)
     # 24 s for 192 more VFs of each PF, and before that 3 s for 48.
     assert figures["linear_pass"] == figures["linear_status"] == (2.0, 1.2)
+
+
+def test_files_are_compared_with_the_base_with_half_of_them_and_with_none() -> None:
+    ours = {"ours {}": [4.0], "ours half {}": [2.0], "ours none {}": [1.0], "base {}": [8.0], "base none {}": [2.0]}
+    seconds = {name.format(verb): values for name, values in ours.items() for verb in host_files.VERBS}
+    figures = {line.key: (line.value, line.target) for line in host_files.lines(seconds)}
+    assert figures["files_migrate"] == figures["files_doctor"] == (0.5, 1.0)
+    assert figures["each_file_migrate"] == figures["each_file_doctor"] == (0.5, 0.5)
+    assert figures["linear_files_migrate"] == figures["linear_files_doctor"] == (2.0, 1.2)
+
+
+def test_the_tree_with_files_has_scripts_that_set_vfs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = str(tmp_path / "host")
+    big_tree.make(root, pfs=5, vfs=3, has_netdevs=True)
+    host_files_tree.add(root, units=24, scripts=12, vfs=3)
+    assert main(["migrate", "--json"], root=root) == 0
+    lines = json.loads(capsys.readouterr().out)["lines"]
+    assert sorted(line["place"] for line in lines) == [
+        f"/usr/local/sbin/part{number}:27" for number in range(host_files_tree.SETTERS)
+    ]
 
 
 @pytest.mark.parametrize("has_netdevs", [False, True])
