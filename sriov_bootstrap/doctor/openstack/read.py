@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.core.nova_version import NovaVersion
 from sriov_bootstrap.core.packagings import PackagedService, packaged_services
+from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.openstack import units as openstack_units
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
@@ -21,6 +22,7 @@ from sriov_bootstrap.render.host import Host
 # Many services' users may write to their own folders, and oslo.config itself has no limits.
 MAX_FILES = 256  # of a folder
 MAX_FILE_BYTES = 1 << 20
+SHOWN = 3
 A_MINUTE = 60.0  # beyond the time that a restart may take
 
 
@@ -58,6 +60,11 @@ def survey_openstack(machine: HostMachine, host: Host) -> OpenStackSurvey:
         patience=host.config.services.restart_seconds + A_MINUTE,
         unseen=look.unseen,
     )
+
+
+def _is_option(variable: str) -> bool:
+    """Of an environment: OS_GROUP__OPTION (oslo_config/sources/_environment.py)."""
+    return variable.startswith("OS_") and "__" in variable and variable.isupper()
 
 
 def _changes(saved: State) -> tuple[VfChange, ...]:
@@ -102,6 +109,8 @@ class _Look:
             return contained
         files = self._texts.read_matching(*unit_files.environment_files(texts)).values()
         environment = unit_files.environment(texts, files)
+        if options := sorted(filter(_is_option, environment)):
+            self.note(f"{unit}: what its environment sets ({shortlist(options, SHOWN)}), which beats all of its files")
         words = unit_files.exec_start(texts, environment)
         user = (unit_files.service_values(texts, "User") or ["root"])[-1]
         if words and words[0].startswith("/etc/init.d/"):

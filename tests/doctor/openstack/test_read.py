@@ -130,6 +130,18 @@ def test_etc_default_replaces_the_arguments(tree: HostTree) -> None:
     assert read_by(agent) == [NEUTRON]
 
 
+def test_options_in_the_environment_of_a_unit_are_not_seen(tree: HostTree) -> None:
+    """oslo.config lets them beat all files."""
+    add_debian(tree, "nova-compute")
+    text = "[Service]\nEnvironment=OS_CLOUD=a OS_PCI__DEVICE_SPEC=x\nEnvironmentFile=/etc/default/os\n"
+    tree.write("etc/systemd/system/nova-compute.service.d/x.conf", text)
+    tree.write("etc/default/os", "OS_DEFAULT__HOST=a\n")
+    options = "OS_DEFAULT__HOST, OS_PCI__DEVICE_SPEC"
+    assert survey(tree).unseen == (
+        f"nova-compute.service: what its environment sets ({options}), which beats all of its files",
+    )
+
+
 def test_a_container_of_somebody_else_is_not_seen(tree: HostTree) -> None:
     add_unit(tree, "edpm_nova_compute", "/usr/bin/podman start edpm_nova_compute")
     seen = survey(tree)
