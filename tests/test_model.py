@@ -238,10 +238,10 @@ class Host(RuleBasedStateMachine):
 
     @rule(address=addresses, late=st.sampled_from([0.0, 7.0]), refuses=rarely)
     def switch_changes(self, address: str, late: float, *, refuses: bool) -> None:
-        """Representors take their time, and some firmware takes no mode while there are VFs."""
+        """Representors take their time, and some firmware of mlx5_core takes no mode while there are VFs."""
         if pf := self.host.pfs.get(address):
             assert pf.switch
-            pf.switch.late, pf.switch.refuses_with_vfs = late, refuses
+            pf.switch.late, pf.switch.refuses_with_vfs = late, refuses and driver_of(address) == "mlx5_core"
 
     @rule(address=addresses, comes_back=st.booleans())
     def driver_goes(self, address: str, *, comes_back: bool) -> None:

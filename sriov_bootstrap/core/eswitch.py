@@ -91,7 +91,15 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     makes = pf.num_vfs != target or remakes
     allow = around.force or rule.when_in_use is WhenInUse.REPLACE
     number = 0 if is_first else target
-    step = SetEswitchMode(pf.pci_address, actual.mode, wish.mode, number, allow_in_use=allow, precedes_count=is_first)
+    step = SetEswitchMode(
+        pf.pci_address,
+        actual.mode,
+        wish.mode,
+        number,
+        allow_in_use=allow,
+        precedes_count=is_first,
+        may_precede_count=driver.mode_before_binding and not is_first,
+    )
     functions = rule.port_functions(target) if makes or changes else functions_to_set(rule, pf)
     needs_set_up = makes or changes or bool(functions) or lacks(wish, actual)
     return SwitchSteps(

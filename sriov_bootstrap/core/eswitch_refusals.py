@@ -24,6 +24,7 @@ class SwitchRefusal(Struct, frozen=True):
     is_transient: bool = False
 
 
+ENOTSUPP = 524  # include/linux/errno.h: meant for the kernel alone, and told all the same (bnxt_dl_eswitch_mode_set)
 _AGAIN = "none needed: it is tried again"
 _LOG = "journalctl -k shows the driver's messages; sriov-bootstrap --once tries again"
 
@@ -79,6 +80,12 @@ REFUSALS = (
         "this kernel's driver sets it only while there are VFs, or the PF is down",
         "set num_vfs above 0, and pf_up = true",
         errno=errno.EPERM,
+        drivers=("bnxt_en",),
+    ),
+    SwitchRefusal(
+        "the firmware of this card has no such mode",
+        "update the firmware; until then remove [pf.eswitch] from the rule",
+        errno=ENOTSUPP,
         drivers=("bnxt_en",),
     ),
     SwitchRefusal(

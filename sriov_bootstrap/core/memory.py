@@ -62,7 +62,7 @@ def refuses_mode_with_vfs(result: Result) -> bool:
     """Whether another eswitch mode was refused, and that may be for the VFs: some firmware of ConnectX-6 Lx does so."""
     action = result.action
     is_final = result.outcome is Outcome.FAILED and not result.is_transient
-    return isinstance(action, SetEswitchMode) and action.num_vfs > 0 and is_final
+    return isinstance(action, SetEswitchMode) and action.may_precede_count and action.num_vfs > 0 and is_final
 
 
 def _remember_attributes(

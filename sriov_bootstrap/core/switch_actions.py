@@ -33,7 +33,8 @@ def _param_text(name: str, param: DevlinkParam) -> str:
 class SetEswitchMode(Struct, frozen=True, tag="set_eswitch_mode", omit_defaults=True):
     """Set the mode of the PF's switch, if it is still in `before` and there are still `num_vfs` VFs.
 
-    `precedes_count`: its driver can do it only while there are none.
+    `precedes_count`: its driver can do it only while there are none. `may_precede_count`: it can do it then as well,
+    which is tried if it refuses.
     """
 
     pci_address: str
@@ -42,6 +43,7 @@ class SetEswitchMode(Struct, frozen=True, tag="set_eswitch_mode", omit_defaults=
     num_vfs: int = 0
     allow_in_use: bool = False
     precedes_count: bool = False
+    may_precede_count: bool = False
 
     def __str__(self) -> str:
         """For people."""

@@ -211,6 +211,21 @@ def test_a_mode_that_the_kernel_refuses_makes_the_pf_degraded_and_no_vfs_are_mad
     assert (steps(machine), line.reason, line.num_vfs) == ([MODE], Reason.ESWITCH_MODE, 0)
 
 
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+@pytest.mark.parametrize(
+    "number", [errno.EPERM, errno.EIO, errno.ENOMEM, errno.ENODEV, errno.EINVAL, errno.ENOSPC, errno.ETIMEDOUT]
+)
+def test_a_refused_mode_is_told_in_full_and_the_next_pass_makes_it_good(driver: str, number: int) -> None:
+    refusals = [number] * (2 if driver == "mlx5_core" else 1)  # which is asked again before it has VFs
+    machine = host(driver, refusals=refusals)
+    line = its_line(machine, rule())
+    assert (line.state, line.reason, line.eswitch_mode) == (PfState.DEGRADED, Reason.ESWITCH_MODE, "legacy")
+    assert line.message.startswith(f"{PF}: cannot {MODE}: {errno.errorcode[number]}: the kernel refuses: ")
+    assert line.hint
+    assert machine.saved[-1].mode_first == ((PF,) if driver == "mlx5_core" else ())
+    assert (its_line(machine, rule()).state, switch(machine).mistakes) == (PfState.OK, [])
+
+
 def test_firmware_that_refuses_the_mode_with_vfs_gets_the_other_order() -> None:
     machine = host(refuses_with_vfs=True)
     line = its_line(machine, rule())

@@ -29,9 +29,9 @@ class FakeSwitch:
     """Of one PF.
 
     `late`: representors come so many seconds after the mode or the VFs. `forgets`: without VFs it is in legacy mode.
-    `refuses_with_vfs`: as some firmware does. `lost`: VFs whose representor never comes. `masters`: netdevs of it that
-    are part of another one. `fixed`: netdevs that offload nothing, whatever they are asked. `lag`: what debugfs says of
-    its bond.
+    `refuses_with_vfs`: as some firmware does. `refusals`: errnos of the next changes of the mode. `lost`: VFs whose
+    representor never comes. `masters`: netdevs of it that are part of another one. `fixed`: netdevs that offload
+    nothing, whatever they are asked. `lag`: what debugfs says of its bond.
     """
 
     def __init__(self, mode: str = EswitchMode.LEGACY, *, forgets: bool = False) -> None:
@@ -40,6 +40,7 @@ class FakeSwitch:
         self.forgets = forgets
         self.late = 0.0
         self.refuses_with_vfs = False
+        self.refusals: list[int] = []
         self.lost: set[int] = set()
         self.masters: set[str] = set()
         self.fixed: set[str] = set()
@@ -100,8 +101,10 @@ class FakeSwitch:
             raise InUseError(f"{pf.pci_address}: the eswitch mode stays as it is: {users}", hint="wait")
         if pf.driver == "mlx5_core" and any(vf.driver for vf in pf.vfs):
             self.mistakes.append("the mode was changed while VFs had a driver")
+        number = self.refusals.pop(0) if self.refusals else 0
         if pf.num_vfs and (self.refuses_with_vfs or pf.driver == "ice"):
             number = errno.EOPNOTSUPP
+        if number:
             message, hint = explain(f"{pf.pci_address}: cannot {action}", os.strerror(number), number, pf.driver)
             raise KernelError(message, hint=hint)
         self.facts = replace(self.facts, mode=action.after.value)
