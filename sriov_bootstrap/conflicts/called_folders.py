@@ -39,6 +39,8 @@ MAY_INTERPRET = re.compile(r"\.[ \t]|source[ \t]|sh[ \t]|perl[ \t]|ruby[ \t]|lua
 GLOB_SIGN = re.compile(r"[*?\[]")
 MAY_LIST = re.compile(r"ls[ \t]|find[ \t]")
 MAY_RUN = re.compile(rf"run-parts|for[ \t]|{MAY_LIST.pattern}")  # without any of these, nothing is found
+ONLY_VARIABLE = re.compile(r"[\"']?\$(?:(\w{1,32})|\{(\w{1,32})\})[\"']?(?=[\s;&|)]|\Z)")
+FILE_NAME = re.compile(r"[\w@+-][\w.@+-]*")
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
 
 
@@ -130,3 +132,17 @@ def _with_folder(word: str, folders: Mapping[str, str]) -> str:
 def _call(at: int, pattern: str, *, is_named: bool) -> Iterator[FolderCall]:
     if PATTERN.fullmatch(pattern) and not pattern.startswith(OTHER_TREES):
         yield FolderCall(at, pattern, is_named)
+
+
+def names_of_variable(text: str, at: int, script: str) -> tuple[str, ...]:
+    """Globs of the files that a variable names at this place of a text, right behind a folder.
+
+    Where the script sets it to words alone, these; else it may be anything.
+    """
+    found = ONLY_VARIABLE.match(text, at)
+    name = (found[1] or found[2]) if found else ""
+    if not name or re.search(rf"\b(?:for|read|select|getopts|mapfile)\b[^\n]*\b{name}\b", script):
+        return ("*",)
+    values = re.findall(rf"(?<![\w.$-]){name}\+?=([\"']?[^\s;&|)]*)", script)
+    names = tuple(dict.fromkeys(value.strip("\"'") for value in values))
+    return names if names and all(map(FILE_NAME.fullmatch, names)) else ("*",)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
 from sriov_bootstrap.conflicts.called_files import MAY_HAND_ON, context_of, file_calls
-from sriov_bootstrap.conflicts.called_folders import MAY_RUN, folder_calls
+from sriov_bootstrap.conflicts.called_folders import MAY_RUN, folder_calls, names_of_variable
 from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
@@ -227,16 +227,18 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command
         if (not is_named and not is_relative and path in done) or is_comment(text, start):
             continue
         is_given = is_command and is_given_file(path, text_before(text, start), text_after(text, found.end()), kind)
+        paths: tuple[str, ...] = (path,)
         if path.endswith("/"):
             follows = FOLLOWS.match(text, found.end())
             if not follows or path in VOLATILE or (follows[1] and not is_given):
                 continue
-            path = f"{path}{follows[1] or '*'}"
+            names = (follows[1],) if follows[1] else names_of_variable(text, found.end(), chunk.source.text)
+            paths = tuple(f"{path}{name}" for name in names)
         look = Look.NOTHING if is_named else Look.KIND
         call = Call(chunk.place(start), chunk.source, look, is_given=is_given, is_doubtful=is_doubtful)
         folders = folders or (_folders_of(chunk.source) if is_relative else ())
         for folder in folders if is_relative else ("",):
-            yield f"{folder}{path}", call
+            yield from ((f"{folder}{name}", call) for name in paths)
 
 
 def _programs_in(chunk: Chunk, programs: Mapping[str, str], done: Container[str]) -> Iterator[tuple[str, Call]]:

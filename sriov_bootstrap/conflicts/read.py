@@ -10,7 +10,7 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.read_called import read_called, read_surroundings
+from sriov_bootstrap.conflicts.read_called import newly_started, read_called, read_surroundings
 from sriov_bootstrap.conflicts.started_units import units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
 from sriov_bootstrap.conflicts.udev import selecting_attributes
@@ -40,10 +40,11 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     survey = MastersSurvey(
         found, linked, rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine), linked_units=linked
     )
-    pulled = units_pulled(survey)
+    first, pulled = survey, units_pulled(survey)
     for _ in range(places.MAX_STARTED):
-        survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys())
-        survey = replace(survey, sources=(*survey.sources, *read_called(sources, survey)))
+        earlier, survey = survey, replace(survey, wanted_units=survey.wanted_units | pulled.keys())
+        new = survey if earlier is first else newly_started(earlier, survey)
+        survey = replace(survey, sources=(*survey.sources, *read_called(sources, survey, new)))
         pulled = units_pulled(survey)
         if pulled.keys() <= survey.wanted_units:
             break

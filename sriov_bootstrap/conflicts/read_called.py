@@ -28,11 +28,11 @@ VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULT
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
-def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]:
+def read_called(sources: TextFiles, survey: MastersSurvey, new: MastersSurvey) -> tuple[Source, ...]:
     """The scripts that these run, those that they run, and so on; and files of the environment that may name some.
 
-    Of other files that a command names, which may be keys, only those that mention VFs. From a user's cron table, only
-    what this user can read too.
+    Only what is `new` of a survey is looked through. Of other files that a command names, which may be keys, only those
+    that mention VFs. From a user's cron table, only what this user can read too.
     """
     kinds = _Kinds(sources, {source.path for source in survey.sources})
     host = HostFiles(
@@ -42,20 +42,31 @@ def read_called(sources: TextFiles, survey: MastersSurvey) -> tuple[Source, ...]
         sources.paths_matching,
         kinds.is_there,
     )
-    found = [*_environments(sources, _units_with_variables(survey))]
-    new: tuple[Source, ...] = ()
-    survey = replace(survey, sources=(*survey.sources, *found))
+    found = [*_environments(sources, _units_with_variables(new))]
+    new = replace(new, sources=(*new.sources, *found))
     for _ in range(MAX_CHAIN):
-        called = called_scripts(survey, sources.problems.append, host)
+        called = called_scripts(new, sources.problems.append, host)
         kinds.known.update(called)
-        new = tuple(_sources_of_calls(sources, called))
-        found += new
-        if not new or len(found) > MAX_SCRIPTS:
+        new = MastersSurvey(tuple(_sources_of_calls(sources, called)))
+        found += new.sources
+        if not new.sources or len(found) > MAX_SCRIPTS:
             break
-        survey = MastersSurvey(new)
     else:
-        sources.problems.append(f"{new[0].path}: is run by the last of {MAX_CHAIN} scripts that run each other")
+        sources.problems.append(f"{new.sources[0].path}: is run by the last of {MAX_CHAIN} scripts that run each other")
     return tuple(found)
+
+
+def newly_started(earlier: MastersSurvey, survey: MastersSurvey) -> MastersSurvey:
+    """Of a survey, the units that are started only by what has been read since, or in other instances."""
+    before, now = _instances(earlier), _instances(survey)
+    units = survey.sources_of(Format.UNIT)
+    return replace(survey, sources=tuple(unit for unit in units if now.get(unit.path) != before.get(unit.path)))
+
+
+def _instances(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
+    """Path of each file of a unit that is started -> in which instances."""
+    units = units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True)
+    return {source.path: unit.instances for unit in units for source in unit.sources}
 
 
 class _Kinds:

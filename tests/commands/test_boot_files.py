@@ -9,6 +9,7 @@ from boot_files import (
     ECHO,
     FILE,
     NUMVFS,
+    OTHER,
     SH,
     UNIT,
     Files,
@@ -228,6 +229,16 @@ TEMPLATE = UNIT.format(f"ExecStart=/bin/sh -c 'echo 8 > /sys/class/net/%i{NUMVFS
             {},
             ["vf@.service:3"],
             id="SYSTEMD_WANTS, of any netdev",
+        ),
+        pytest.param(
+            {
+                **rc_local('NAME=vfs\nDAEMON=/usr/sbin/$NAME\n[ -x "$DAEMON" ] || exit 0\n$DAEMON start'),
+                "usr/sbin/vfs": ECHO,
+                "usr/sbin/other": f"{SH}echo 4 > {OTHER}\n",
+            },
+            {PF: 8},
+            ["vfs:2"],
+            id="a name in a folder",
         ),
         pytest.param(
             {"etc/init.d/vfs": f'{SH}case "$1" in\nstart) echo 8 > {FILE};;\nstop) echo 0 > {FILE};;\nesac\n',

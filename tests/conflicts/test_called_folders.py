@@ -2,7 +2,7 @@
 
 import pytest
 
-from sriov_bootstrap.conflicts.called_folders import folder_calls
+from sriov_bootstrap.conflicts.called_folders import folder_calls, names_of_variable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,25 @@ def test_folders_are_found_where_their_files_are_run(text: str, calls: list[tupl
 
 def test_no_more_than_anyone_writes() -> None:
     assert len(list(folder_calls("run-parts /etc/a.d\n" * 100))) == 64
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("NAME=vfs\nDAEMON=/usr/sbin/$NAME", ("vfs",)),
+        ('export NAME="vfs.sh"; /usr/sbin/${NAME} start', ("vfs.sh",)),
+        ("NAME=a\nNAME='b'\n\"/usr/sbin/$NAME\"", ("a", "b")),
+        ("NAME=$1\n/usr/sbin/$NAME", ("*",)),
+        ("NAME=a; NAME=$(x)\n/usr/sbin/$NAME", ("*",)),
+        ("NAME=\n/usr/sbin/$NAME", ("*",)),
+        ("NAME=a; for NAME in *; do /usr/sbin/$NAME; done", ("*",)),
+        ("NAME=a; read -r NAME; /usr/sbin/$NAME", ("*",)),
+        ("OTHER=a\n/usr/sbin/$NAME", ("*",)),
+        ("NAME=a\n/usr/sbin/$NAME.sh", ("*",)),
+        ("NAME=a\n/usr/sbin/$NAME/x", ("*",)),
+        ("NAME=a\n/usr/sbin/*", ("*",)),
+    ],
+)
+def test_a_variable_behind_a_folder_is_what_the_script_sets_it_to(script: str, names: tuple[str, ...]) -> None:
+    at = script.rindex("/usr/sbin/") + len("/usr/sbin/")
+    assert names_of_variable(script, at, script) == names
