@@ -18,7 +18,7 @@ from sriov_bootstrap.formats.modprobe import Parameter, module_name
 # Modules that have such a parameter; another may have it in one version, and ignores it in another.
 KNOWN = {
     "max_vfs": frozenset({"igb", "ixgbe", "sfc", "siena", "sfc_siena"}),
-    "num_vfs": frozenset({"mlx4_core", "be2net", "bnx2x"}),
+    "num_vfs": frozenset({"mlx4_core", "be2net"}),
 }
 ONE_NUMBER = frozenset({"igb", "ixgbe"})  # as the kernel has them, module_param(max_vfs, uint, 0)
 MLX4 = "mlx4_core"

@@ -59,6 +59,18 @@ HOOKS = (
 SOURCED = ("/etc/dhcp/",)
 LOGIN_SCRIPTS = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
 LOGIN_FOLDER = "/etc/profile.d"
+# Executable files below it are run by something, such as a daemon whose settings name them.
+HOOKS_OF_OTHERS = "/etc"
+HOOKS_DEPTH = 4
+# Below these it is known what runs, and when; or nothing does.
+KNOWN_FOLDERS = frozenset(
+    (
+        *("/etc/init.d", "/etc/rc.d", "/etc/sv", "/etc/service", "/etc/runit", "/etc/runlevels", "/etc/systemd"),
+        *("/etc/skel", "/etc/alternatives", "/etc/sriov-bootstrap", "/etc/initramfs-tools", "/etc/dracut"),
+        *("/etc/grub.d", "/etc/ansible"),
+    )
+)
+NO_HOOKS = ("~", ".bak", ".orig", ".old", ".save", ".sample", ".disabled", ".rpmsave", ".rpmnew", ".rpmorig")
 SNIPPETS = "/var/lib/vz/snippets"  # Proxmox: a VM may have one as its hook
 SERVICES = ("/etc/service/*/run", "/etc/sv/*/run", "/etc/runit/runsvdir/default/*/run")  # of runit
 # What is in an initramfs: where its scripts come from, each folder with those of one moment, or one purpose.

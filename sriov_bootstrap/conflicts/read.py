@@ -10,7 +10,8 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.read_called import newly_started, read_called, read_surroundings
+from sriov_bootstrap.conflicts.library import mentions_vfs
+from sriov_bootstrap.conflicts.read_called import MAX_SETTINGS, newly_started, read_called, read_surroundings
 from sriov_bootstrap.conflicts.started_units import units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
 from sriov_bootstrap.conflicts.udev import selecting_attributes
@@ -48,7 +49,7 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
         pulled = units_pulled(survey)
         if pulled.keys() <= survey.wanted_units:
             break
-    survey = replace(survey, pulled_by=pulled)
+    survey = replace(survey, pulled_by=pulled, sources=(*survey.sources, *_hooks_of_others(sources, survey)))
     survey = read_surroundings(sources, survey)
     attributes = machine.pci.read_netdev_attributes(selecting_attributes(survey))
     survey = replace(survey, netdev_attributes=attributes)
@@ -94,6 +95,16 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
         if text:
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     yield from _interfaces(sources)
+
+
+def _hooks_of_others(sources: TextFiles, survey: MastersSurvey) -> Iterator[Source]:
+    """Executable files of settings' folders that mention VFs, and that nothing which was read runs."""
+    known = {source.path for source in survey.sources}
+    found = sources.executables(places.HOOKS_OF_OTHERS, depth=places.HOOKS_DEPTH, without=places.KNOWN_FOLDERS)
+    for path in found:
+        is_new = path not in known and not path.endswith(places.NO_HOOKS) and ".dpkg-" not in path
+        if is_new and mentions_vfs(sources.peek(path, max_bytes=MAX_SETTINGS)) and (text := sources.file(path)):
+            yield Source(Format.SCRIPT, path, text.text, is_doubtful=True)
 
 
 def _interfaces(sources: TextFiles) -> Iterator[Source]:

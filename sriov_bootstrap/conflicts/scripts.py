@@ -183,11 +183,14 @@ def follow_commands(
 
 def _script(script: Script) -> Iterator[Master]:
     writes = follow_commands(script, script.source.text).writes
-    yield from masters_of_writes(script, writes, doubt=_doubt_of_place(script.source.path))
+    yield from masters_of_writes(script, writes, doubt=_doubt_of_place(script.source))
 
 
-def _doubt_of_place(path: str) -> str:
+def _doubt_of_place(source: Source) -> str:
     """Why a script there may not be run at boot, "" if it is."""
+    path = source.path
+    if source.is_doubtful and not source.caller:
+        return "what runs it, and when, is not known"
     if later := CRON_FOLDER.match(path):
         return f"cron runs it {later[1]}, not at boot"
     if later := RUN_PARTS.match(path):

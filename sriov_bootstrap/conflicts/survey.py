@@ -48,8 +48,8 @@ class Source(Struct, frozen=True):
 
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: its mode keeps
     others from running it, or from reading it. `is_executable`: of a script that another one runs, which may do
-    that by a shell. `is_by_folder`: its caller runs what is in its folder. `is_doubtful`: whether that runs it at all
-    is not known. `owner`: the user whose file it is.
+    that by a shell. `is_by_folder`: its caller runs what is in its folder. `is_doubtful`: whether that runs it at all,
+    or what does, is not known. `owner`: the user whose file it is.
     """
 
     format: Format

@@ -6,9 +6,11 @@ Which of them root may read is decided in base/trusted_paths.py.
 import errno
 import fnmatch
 import glob
+import itertools
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -119,6 +121,27 @@ class TextFiles:
         for name in self.cap_files(path, names):
             if not os.path.isdir(f"{self._root}{path}/{name}") and (found := self.file(f"{path}/{name}")):
                 yield found
+
+    def executables(self, folder: str, *, depth: int, without: Collection[str] = ()) -> list[str]:
+        """The executable files below a folder, down to a depth and up to a bound: no links, nothing below `without`."""
+        found: list[str] = []
+        folders = [folder]
+        for _ in range(depth):
+            inner: list[str] = []
+            for path in (path for path in folders if path not in without):
+                entries = self._entries(path)
+                inner += [f"{path}/{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False)]
+                found += [f"{path}/{entry.name}" for entry in entries if _is_executable(entry)]
+            folders = inner[: self._max_files]
+        return self.cap_files(folder, sorted(found))
+
+    def _entries(self, path: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(f"{self._root}{path}") as entries:
+                return list(itertools.islice(entries, MAX_ENTRIES))
+        except OSError as error:
+            self._note_error(path, error)
+            return []
 
     def names(self, path: str) -> list[str]:
         """What is in a folder, sorted; of a very full one a part, which is noted."""
@@ -234,3 +257,10 @@ class TextFiles:
             self.problems.append(f"{folder}: {refused}")
             return False
         return True
+
+
+def _is_executable(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file that is; one that vanishes meanwhile is not."""
+    with suppress(FileNotFoundError):
+        return entry.is_file(follow_symlinks=False) and bool(entry.stat(follow_symlinks=False).st_mode & 0o111)
+    return False

@@ -136,13 +136,13 @@ def test_a_file_that_may_be_run_is_a_doubt(
 @pytest.mark.parametrize(
     "files",
     [
-        {**each("/etc/foo.d/*", "[ -x $s ] && $s"), "-etc/foo.d/vfs": ECHO},
-        {**each("/etc/foo.d/*", "cat $s"), "etc/foo.d/vfs": ECHO},
-        {**rc_local("run-parts --test /etc/foo.d"), "etc/foo.d/vfs": ECHO.replace("echo 8", "cat")},
-        {**rc_local("# run-parts /etc/foo.d"), "etc/foo.d/vfs": ECHO},
-        {**rc_local("run-parts"), "etc/foo.d/vfs": ECHO},
+        {**each("/opt/foo.d/*", "[ -x $s ] && $s"), "-opt/foo.d/vfs": ECHO},
+        {**each("/opt/foo.d/*", "cat $s"), "opt/foo.d/vfs": ECHO},
+        {**rc_local("run-parts --test /opt/foo.d"), "opt/foo.d/vfs": ECHO.replace("echo 8", "cat")},
+        {**rc_local("# run-parts /opt/foo.d"), "opt/foo.d/vfs": ECHO},
+        {**rc_local("run-parts"), "opt/foo.d/vfs": ECHO},
         {**rc_local("mkdir /tmp/$NAME"), "tmp/vfs": ECHO},
-        {**each("/etc/foo.d/*.txt", ". $s"), "etc/foo.d/vfs": ECHO},
+        {**each("/opt/foo.d/*.txt", ". $s"), "opt/foo.d/vfs": ECHO},
         {**rc_local("D=/\nrun-parts $D\nrun-parts $E\nfor s in $E/*; do . $s; done"), "vfs": ECHO},
     ],
 )

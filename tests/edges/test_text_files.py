@@ -237,3 +237,20 @@ def test_links_in_a_circle_are_nothing(folder: Path) -> None:
     reader = TextFiles(str(folder))
     assert reader.file("/etc/a") is None
     assert reader.problems == []
+
+
+def test_executables_are_found_below_a_folder(tmp_path: Path) -> None:
+    for name in ("b", "in/a", "in/in/c", "in/in/in/d", "known/e"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch(0o755)
+    (tmp_path / "in/plain").touch(0o644)
+    (tmp_path / "in/link").symlink_to("a")
+    (tmp_path / "in/circle").symlink_to("..")
+    (tmp_path / "in/dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "in/fifo", 0o755)
+    reader = TextFiles(str(tmp_path))
+    assert reader.executables("", depth=3, without={"/known"}) == ["/b", "/in/a", "/in/in/c"]
+    assert reader.executables("/absent", depth=3) == reader.problems == []
+    few = TextFiles(str(tmp_path), max_files=2)
+    assert few.executables("/in", depth=9) == ["/in/a", "/in/in/c"]
+    assert few.problems == ["/in: has 3 files: 2 were read, the other 1, from d, are not"]
