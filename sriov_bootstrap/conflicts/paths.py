@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from sriov_bootstrap.conflicts.survey import DeviceLinks
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.formats.shell import FILE, UNKNOWN
+from sriov_bootstrap.formats.shell import ADDRESS_OF, FILE, UNKNOWN
 
 ADDRESS = r"[0-9A-Fa-f*?\[\]]{1,8}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]"
 ADDRESS_ALONE = re.compile(ADDRESS)
@@ -64,6 +64,7 @@ def _device_of(folder: str, links: DeviceLinks) -> list[Match] | None:
 
 def _folder_of(path: str) -> str:
     """The folder that has the file, without detours."""
+    path = path.rpartition(ADDRESS_OF)[2]
     at = path.find("/sys/")
     folder = path[max(at, 0) : MAX_PATH].removesuffix(FILE).removesuffix(TOTAL).rstrip("/")
     folder = SAME_FOLDER.sub(lambda found: "/" if found[0].startswith("//") else "", f"{folder}/")

@@ -19,10 +19,11 @@ from sriov_bootstrap.formats.shell_grammar import parse
 from sriov_bootstrap.formats.shell_interpreter import Interpreter
 from sriov_bootstrap.formats.shell_nodes import Simple
 from sriov_bootstrap.formats.shell_state import AS_ROOT, ShellState, Values
-from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
+from sriov_bootstrap.formats.shell_unknowns import ADDRESS_OF, FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.steps import Steps
 
 __all__ = [
+    "ADDRESS_OF",
     "FILE",
     "TOTAL_OF",
     "UNKNOWN",

@@ -4,7 +4,15 @@ import re
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, Values
-from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN, UNKNOWN_TARGET, unknown_from
+from sriov_bootstrap.formats.shell_unknowns import (
+    ABOUT,
+    ADDRESS_OF,
+    FILE,
+    TOTAL_OF,
+    UNKNOWN,
+    UNKNOWN_TARGET,
+    unknown_from,
+)
 from sriov_bootstrap.formats.shell_values import MAX_TEXT
 
 TOTAL = "/sriov_totalvfs"
@@ -40,6 +48,8 @@ WRITES = re.compile(r"write|>|['\"][wa]b?['\"]|system")
 SYSFS_LINK = re.compile(
     r"/sys/.*/(?:device|driver|module|subsystem|physfn|virtfn\d+)/?\Z"
 )  # has another name where it leads
+UEVENT = re.compile(r"(/sys/\S*/device)/uevent")
+OF_ADDRESS = re.compile(r"bus-?info|PCI_SLOT_NAME")
 ROOT = {("-u",): "0", ("-un",): "root", ("-u", "-n"): "root", (): "root"}  # of id and whoami, for who may write
 LEAD_AWAY = ("/driver", "/module", "/subsystem")  # out of the device's own folder
 CHANGING_LINES = frozenset(
@@ -95,8 +105,24 @@ def output_of(name: str, words: list[Values], feed: Values, folder: str) -> Valu
         return _find_output([values[0] for values in words])
     if name == "cat" and len(words) == 1 and all(map(is_total, words[0])):
         return tuple(f"{TOTAL_OF}{path if path.startswith('/') else f'{folder}/{path}'}" for path in words[0])
-    made = _product(name, words)
+    made = _told_of_device(name, words, feed) or _product(name, words)
     return (unknown_from(feed),) if made == (UNKNOWN,) and name in CHANGING_LINES else made
+
+
+def _told_of_device(name: str, words: list[Values], feed: Values) -> Values:
+    """What `ethtool -i` and a uevent file tell of a device, and its address out of that; () if it is none of these."""
+    first = [values[0] for values in words if len(values) == 1]
+    if name == "ethtool" and first[:1] in (["-i"], ["--driver"]) and first[1:2] == first[1:]:
+        return tuple(f"{ABOUT}/sys/class/net/{netdev}/device" for netdev in first[1:])
+    files = [UEVENT.fullmatch(word) for word in first]
+    lines = next((f"{ABOUT}{found[1]}" for found in files if found), feed[0] if len(feed) == 1 else "")
+    if name == "cat" and any(files):
+        return (lines,)
+    if name not in CHANGING_LINES or not lines.startswith((ABOUT, ADDRESS_OF)):
+        return ()
+    if lines.startswith(ABOUT) and any(OF_ADDRESS.search(word) for word in first):
+        return (lines.replace(ABOUT, ADDRESS_OF, 1),)
+    return (lines if lines.startswith(ADDRESS_OF) else UNKNOWN,)
 
 
 def _find_output(words: list[str]) -> Values:
@@ -128,8 +154,7 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
         case "dirname" if words:
             return words[-1].rstrip("/").rpartition("/")[0] or "."
         case "basename" if words:
-            last = words[0].rstrip("/").rpartition("/")[2]
-            return UNKNOWN if SYSFS_LINK.match(words[0]) else last.removesuffix(words[1] if words[1:] else "")
+            return _basename(words[0], "".join(words[1:2]))
         case "readlink" | "realpath" if words:
             return UNKNOWN if words[-1].startswith("/sys/") and words[-1].endswith(LEAD_AWAY) else words[-1]
         case "seq":
@@ -142,6 +167,13 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
         return UNKNOWN_TARGET
     known = next((word for word in words if word.startswith("/sys/") and name in READERS), "")
     return f"{UNKNOWN}{known}" if FILE in known else UNKNOWN
+
+
+def _basename(path: str, suffix: str) -> str:
+    last = path.rstrip("/").rpartition("/")[2]
+    if SYSFS_LINK.match(path):
+        return f"{ADDRESS_OF}{path}" if last == "device" else UNKNOWN
+    return last.removesuffix(suffix)
 
 
 def _ls(paths: list[str]) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 FILE = "sriov_numvfs"
 UNKNOWN = "\0"  # what only the shell would know
 TOTAL_OF = f"{UNKNOWN}total:"  # before the path of a sriov_totalvfs: what is in it
+ADDRESS_OF = f"{UNKNOWN}at:"  # before a device's folder in /sys: its address on the PCI bus
+ABOUT = f"{UNKNOWN}about:"  # before such a folder: lines about the device, of which one has its address
 UNSET = "\ue002"  # a variable that may have no value
 UNKNOWN_TARGET = f"{UNKNOWN}/{FILE}"  # what comes out of a path of such a file, or of a list of them
 

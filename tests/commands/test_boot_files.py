@@ -371,7 +371,8 @@ EACH = "for i in /sys/class/net/*; do\n"
         ),
         (
             rc_local(
-                "n=$(basename $(readlink /sys/class/net/ens1f0/device))\necho 8 > /sys/bus/pci/devices/$n/sriov_numvfs"
+                "n=$(basename $(readlink /sys/class/net/ens1f0/device/driver))\n"
+                "echo 8 > /sys/bus/pci/devices/$n/sriov_numvfs"
             ),
             "sets 8 VFs of a PF that cannot be determined",
         ),
@@ -526,3 +527,44 @@ def test_udev_rules_that_disagree_are_left_to_the_operator(
     assert "# the lines disagree: 4, 8\n" in out
     found = diagnosed(tree, capsys)
     assert {(one["code"], one["place"]) for one in found} == {("SB-E303", f"/{path}:1") for path in paths}
+
+
+OF_ADDRESS = "echo 8 > /sys/bus/pci/devices/$B/sriov_numvfs"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "ethtool -i ens1f0 | grep bus-info | awk '{print $2}'",
+        "ethtool --driver ens1f0 | awk '/bus-info/ {print $2}'",
+        "grep PCI_SLOT_NAME /sys/class/net/ens1f0/device/uevent | cut -d= -f2",
+        "sed -n 's/^PCI_SLOT_NAME=//p' /sys/class/net/ens1f0/device/uevent",
+        "cat /sys/class/net/ens1f0/device/uevent | grep PCI_SLOT_NAME | tail -1 | cut -d= -f2",
+        'basename "$(readlink -f /sys/class/net/ens1f0/device)"',
+        "basename $(readlink /sys/class/net/ens1f0/device)",
+    ],
+)
+def test_the_address_of_a_netdev_is_that_of_its_pf(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], told: str
+) -> None:
+    write_files(tree, rc_local(f"B=$({told})\n{OF_ADDRESS}"))
+    assert migrated(tree, capsys) == {PF: 8}
+    assert [one["code"] for one in diagnosed(tree, capsys)] == ["SB-E301"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "ethtool -i ens1f0 | grep driver | awk '{print $2}'",
+        "ethtool -i | grep bus-info",
+        "ethtool ens1f0 | grep bus-info",
+        "ethtool -i $1 | grep bus-info | awk '{print $2}'",
+        "cat /sys/class/net/ens1f0/device/uevent | head -1",
+        "basename $(readlink /sys/class/net/ens1f0/device/driver)",
+    ],
+)
+def test_of_another_text_the_pf_is_not_known(tree: HostTree, capsys: pytest.CaptureFixture[str], told: str) -> None:
+    write_files(tree, rc_local(f"B=$({told})\n{OF_ADDRESS}"))
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert "of a PF that cannot be determined" in found["problem"]
