@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import UsageError
+from sriov_bootstrap.base.printable import shell_name
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import NAMED, PfFacts, VfFacts
@@ -114,5 +115,5 @@ def _remedy_for(vfs: Iterable[VfFacts]) -> str:
         return MAKE_SOME
     for kinds, remedy in ((OF_A_DRIVER, UNBIND_ONE), (OF_THE_HOST, TAKE_OUT_ONE)):
         if found := next(((vf, use) for vf, use in uses if use.kind in kinds), None):
-            return remedy.format(vf=found[0].pci_address, netdev=found[1].netdev)
+            return remedy.format(vf=found[0].pci_address, netdev=shell_name(found[1].netdev))
     return FREE_ONE
