@@ -18,13 +18,15 @@ DECIMAL = re.compile(r"0*([0-9]{1,9})", re.ASCII)
 VF_KEY = re.compile(r"SRIOV_VF([0-9]{1,5})", re.ASCII)
 BESIDES = ("SRIOV_AUTOPROBE_DRIVERS", "SRIOV_ESWITCH_MODE", "SRIOV_ESWITCH_INLINE_MODE", "SRIOV_ESWITCH_ENCAP_MODE")
 SWITCH = dict(zip(BESIDES[1:], ("mode", "inline_mode", "encap_mode"), strict=True))
+IGNORED = ("~", ".bak", ".orig", ".rej", ".rpmnew", ".augnew", ".augtmp")  # by NetworkManager
 MAX_LINE = 1 << 12
 
 
 def read(search: Search) -> Iterator[Master]:
     """SRIOV_TOTAL_VFS in each."""
     for source in search.survey.sources_of(Format.IFCFG):
-        yield from _masters_of_file(source)
+        if not source.name.endswith(IGNORED):
+            yield from _masters_of_file(source)
 
 
 def _masters_of_file(source: Source) -> Iterator[Master]:

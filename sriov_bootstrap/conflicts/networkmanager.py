@@ -23,6 +23,7 @@ OPEN = "NetworkManager does not load a profile that others than root may read: c
 MULTIPLE = 3  # of connection.multi-connect: by default, a profile is active once
 MAX_DEVICES = 64
 SUFFIX = ".nmconnection"
+BEING_WRITTEN = re.compile(r"\.[A-Za-z0-9]{6}\Z", re.ASCII)  # NetworkManager takes it for a temporary file
 BACKUPS = ("~", ".swp", ".swpx", ".rpmsave", ".rpmorig", ".rpmnew")
 OPERATORS = ("!", "&", "|", "\\")  # before a name in [match]: not, and, or
 BESIDES = (
@@ -50,7 +51,8 @@ def read(search: Search) -> Iterator[Master]:
     """NetworkManager sets the number when it activates the profile."""
     for source in without_overridden(search.survey.sources_of(Format.NETWORK_MANAGER)):
         is_named = source.path.startswith("/etc/") or source.name.endswith(SUFFIX)  # elsewhere only these are read
-        if source.name.startswith(".") or source.name.endswith(BACKUPS) or not is_named:
+        is_temporary = source.name.startswith(".") or BEING_WRITTEN.search(source.name) is not None
+        if is_temporary or source.name.endswith(BACKUPS) or not is_named:
             continue
         profile = parse_profile(source.text)
         if "sriov" in profile.sections:

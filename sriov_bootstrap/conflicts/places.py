@@ -55,6 +55,9 @@ HOOKS = (
     "/var/lib/cloud/scripts/per-once",
     "/var/lib/cloud/instance/scripts",
 )
+DISPATCHER = re.compile(
+    r"/NetworkManager/dispatcher\.d/.*(?:~|\.rpmsave|\.rpmorig|\.rpmnew|\.swp)\Z"
+)  # which it leaves out
 # A shell reads them itself: they need no mode bit.
 SOURCED = ("/etc/dhcp/",)
 LOGIN_SCRIPTS = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
@@ -70,7 +73,20 @@ KNOWN_FOLDERS = frozenset(
         *("/etc/grub.d", "/etc/ansible"),
     )
 )
-NO_HOOKS = ("~", ".bak", ".orig", ".old", ".save", ".sample", ".disabled", ".rpmsave", ".rpmnew", ".rpmorig")
+NO_HOOKS = (
+    "~",
+    ".bak",
+    ".orig",
+    ".old",
+    ".rej",
+    ".save",
+    ".sample",
+    ".disabled",
+    ".rpmsave",
+    ".rpmnew",
+    ".rpmorig",
+    ".swp",
+)
 SNIPPETS = "/var/lib/vz/snippets"  # Proxmox: a VM may have one as its hook
 SERVICES = ("/etc/service/*/run", "/etc/sv/*/run", "/etc/runit/runsvdir/default/*/run")  # of runit
 # What is in an initramfs: where its scripts come from, each folder with those of one moment, or one purpose.

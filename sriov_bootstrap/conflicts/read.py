@@ -79,6 +79,8 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
             yield Source(Format.SCRIPT, path, text.text, is_run=text.is_executable)
     hooks = (*places.HOOKS, *(f"{root}/{name}" for root in places.INITRAMFS for name in sources.names(root)))
     for text in (text for folder in hooks for text in sources.folder(folder)):
+        if places.DISPATCHER.search(text.path):
+            continue
         is_run = text.is_executable or text.path.startswith(places.SOURCED)
         yield Source(Format.SCRIPT, text.path, text.text, is_run=is_run)
     logins = (*map(sources.file, places.LOGIN_SCRIPTS), *sources.folder(places.LOGIN_FOLDER, ".sh"))
@@ -102,7 +104,8 @@ def _hooks_of_others(sources: TextFiles, survey: MastersSurvey) -> Iterator[Sour
     known = {source.path for source in survey.sources}
     found = sources.executables(places.HOOKS_OF_OTHERS, depth=places.HOOKS_DEPTH, without=places.KNOWN_FOLDERS)
     for path in found:
-        is_new = path not in known and not path.endswith(places.NO_HOOKS) and ".dpkg-" not in path
+        is_one = not path.endswith(places.NO_HOOKS) and ".dpkg-" not in path and "/." not in path
+        is_new = is_one and path not in known
         if is_new and mentions_vfs(sources.peek(path, max_bytes=MAX_SETTINGS)) and (text := sources.file(path)):
             yield Source(Format.SCRIPT, path, text.text, is_doubtful=True)
 

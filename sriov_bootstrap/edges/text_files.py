@@ -116,8 +116,11 @@ class TextFiles:
         return paths[: self._max_files]
 
     def folder(self, path: str, *endings: str) -> Iterator[Text]:
-        """The files of a folder with one of these endings, by name; all of them where no ending is asked for."""
-        names = [name for name in self.names(path) if not endings or name.endswith(endings)]
+        """The files of a folder with one of these endings, by name; all of them where no ending is asked for.
+
+        Hidden ones are left out, as they are by a shell's glob, run-parts, systemd and others.
+        """
+        names = [name for name in self.names(path) if name[0] != "." and (not endings or name.endswith(endings))]
         for name in self.cap_files(path, names):
             if not os.path.isdir(f"{self._root}{path}/{name}") and (found := self.file(f"{path}/{name}")):
                 yield found
