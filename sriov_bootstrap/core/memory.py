@@ -170,9 +170,19 @@ def ask_again(saved: State) -> State:
     return replace(saved, placements=asked, attributes=attributes)
 
 
+def forget_seen(saved: State) -> State:
+    """The quiet time of all VFs begins anew.
+
+    Who takes VFs and gives them back, always in the same way, may be in the middle of it whenever its events make us
+    look, and every look would see the same.
+    """
+    attributes = {address: replace(memory, seen={}) for address, memory in saved.attributes.items()}
+    return replace(saved, attributes=attributes)
+
+
 def note_seen(saved: State, seen: dict[str, dict[int, Seen]]) -> State:
     """`seen`: PCI address -> the VFs of that PF that differ from its rule, as they are now."""
-    attributes = {address: replace(memory, seen={}) for address, memory in saved.attributes.items()}
+    attributes = forget_seen(saved).attributes
     for address, vfs in seen.items():
         attributes[address] = replace(attributes.get(address, AttributeMemory()), seen=vfs)
     return replace(saved, attributes={address: memory for address, memory in attributes.items() if memory.is_needed})

@@ -67,12 +67,14 @@ class Counters(Struct, frozen=True):
 class Handover(Struct, frozen=True):
     """What happened in the daemon between two passes; counted with the next, as only passes write state.json.
 
-    `is_asked`: this pass was requested, by --once, a reload or a start, not just by an event or a timer.
+    `is_asked`: this pass was requested, by --once, a reload or a start, not just by an event or a timer. `had_events`:
+    udev has told of some PF, VF or netdev, or may have.
     """
 
     udev_resyncs: int = 0
     failures: int = 0
     is_asked: bool = False
+    had_events: bool = False
 
 
 class State(Struct, frozen=True):

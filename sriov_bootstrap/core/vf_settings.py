@@ -6,8 +6,9 @@ it, and nothing tells that they have begun. So a VF is touched only if
 
 - nobody uses it;
 - it is not on a vfio driver that its rule does not name: that one is libvirt's;
-- its driver, its netdev and its attributes have been the same for QUIET_SECONDS, as far as passes have seen. A VF that
-  was plugged and unplugged in between has another netdev than before.
+- its driver, its netdev and its attributes have been the same for QUIET_SECONDS, as far as passes have seen, and udev
+  has told of no PF, VF or netdev meanwhile. A VF that was plugged and unplugged in between has another netdev than
+  before, but who does so again and again may have none of it whenever we look: his events are what wakes us.
 
 A driver reads a VF's MAC when it binds, and MSI-X vectors can only be set while none is bound. So a VF that needs one
 of these is taken from its driver, and given back to it afterwards.

@@ -245,6 +245,7 @@ class Daemon:
             self._handover = replace(self._handover, udev_resyncs=self._handover.udev_resyncs + 1)
             self._log(Level.WARNING, "udev events were lost in a burst: everything is read again", "")
         if poke.is_relevant or poke.was_overflow:
+            self._handover = replace(self._handover, had_events=True)
             self._want_pass()
 
     def _want_pass(self) -> None:

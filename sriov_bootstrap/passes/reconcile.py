@@ -16,6 +16,7 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.former_links import with_former
 from sriov_bootstrap.core.memory import (
     ask_again,
+    forget_seen,
     note_contests,
     note_placed,
     note_seen,
@@ -92,6 +93,7 @@ def _apply_pass(machine: "PassMachine", loaded: Loaded, *, force: bool, handover
     began, started_at = machine.monotonic(), machine.time()
     saved, note = machine.load_state()
     pfs = read_facts(machine, loaded.config, saved.pf_addresses)
+    saved = forget_seen(saved) if handover.had_events else saved
     saved, contested = _begin_memory(machine, saved, pfs, is_asked=force or handover.is_asked)
     first = decide(machine, loaded.config, pfs, saved, force=force)
     seen, memory, results, losses, contested_since = rounds(machine, loaded.config, first, saved, force=force)

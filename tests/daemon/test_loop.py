@@ -173,7 +173,7 @@ def test_events_of_virtual_devices_are_no_reason_for_a_pass(settled: Stage) -> N
 def test_lost_events_are_one_pass_which_counts_the_loss(settled: Stage) -> None:
     settled.udev.send(b"o")
     settled.advance(0.2)
-    assert settled.host.passes[2].handover == Handover(udev_resyncs=1)
+    assert settled.host.passes[2].handover == Handover(udev_resyncs=1, had_events=True)
     assert "udev events were lost in a burst: everything is read again" in settled.texts
     settled.end_pass(make_state())
     settled.advance(600.0)
@@ -278,11 +278,11 @@ def test_a_reload_asks_for_a_try_and_an_event_does_not(settled: Stage) -> None:
     settled.udev.send(b"o")
     settled.end_pass(make_state())
     settled.advance(0.2)
-    assert settled.host.passes[-1].handover == Handover(udev_resyncs=1, is_asked=True)
+    assert settled.host.passes[-1].handover == Handover(udev_resyncs=1, is_asked=True, had_events=True)
     settled.end_pass(make_state())
     settled.udev.send(b"r")
     settled.advance(0.2)
-    assert settled.host.passes[-1].handover == Handover()
+    assert settled.host.passes[-1].handover == Handover(had_events=True)
 
 
 def wait_for_the_next_pass(stage: Stage) -> None:
@@ -337,7 +337,7 @@ def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) 
     assert Event(Level.ERROR, "cannot start a process: out of room", {"hint": "make some"}) in settled.host.logged
     settled.host.has_room = True
     settled.advance(5.1)
-    assert settled.host.passes[2].handover == Handover(failures=1)
+    assert settled.host.passes[2].handover == Handover(failures=1, had_events=True)
 
 
 def test_every_job_that_ended_is_taken_note_of(settled: Stage) -> None:

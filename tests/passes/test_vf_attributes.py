@@ -193,6 +193,17 @@ def test_each_change_by_somebody_else_begins_the_quiet_time_anew(served: FakeMac
     assert (served.writes, next_look(served)) == ([], QUIET_SECONDS)
 
 
+def test_events_begin_the_quiet_time_anew_even_if_every_look_sees_the_same(served: FakeMachine) -> None:
+    """Who plugs and unplugs a VF without end wakes us by that, always at the same point."""
+    somebody_sets(served, 1, vlan=7)
+    for _ in range(5):
+        run_pass(served, Loaded(Config(pf=(rule(VLAN),))), mode=Mode.APPLY, handover=Handover(had_events=True))
+        served.now += QUIET_SECONDS
+    assert served.writes == []
+    quiet_passes(served, rule(VLAN))
+    assert vlans(served) == [100] * 4
+
+
 def test_a_vf_of_a_vm_is_left_alone_until_after_its_release_and_the_others_are_not(served: FakeMachine) -> None:
     served.hold(PF, 0)
     somebody_sets(served, 0, vlan=7)
