@@ -196,6 +196,15 @@ OTHER_FOLDERS = {  # whose files tell a program what to run
     "/etc/supervisord.d": (".ini", ".conf"),
     "/etc/monit/conf.d": (),
     "/etc/dracut.conf.d": (".conf",),
+    "/etc/systemd/user": (".service",),  # of root as well, whose user manager may do as much
+    "/root/.config/systemd/user": (".service",),
+    "/etc/keepalived": (".conf",),
+    "/etc/openvpn": (".conf",),
+    "/etc/openvpn/server": (".conf",),
+    "/etc/acpi/events": (),
+    "/etc/incron.d": (),
+    "/var/spool/incron": (),
+    "/etc/init": (".conf",),
 }
 TUNED_CHOICES = ("/etc/tuned/active_profile", "/etc/tuned/post_loaded_profile")
 TUNED = ("/etc/tuned", "/etc/tuned/profiles", "/usr/lib/tuned", "/usr/lib/tuned/profiles")

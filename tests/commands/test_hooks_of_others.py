@@ -64,3 +64,30 @@ def test_a_link_is_not_followed(tree: HostTree, capsys: pytest.CaptureFixture[st
     tree.link("etc/keepalived/vfs.sh", "opt/vfs")
     tree.link("etc/keepalived/loop", "etc")
     assert diagnosed(tree, capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("etc/keepalived/keepalived.conf", 'vrrp_instance a {{\n  notify_master "{} up"\n}}\n'),
+        ("etc/openvpn/server/a.conf", "dev tun\nup {}\n"),
+        ("etc/acpi/events/lid", "event=button/lid.*\naction={}\n"),
+        ("var/spool/incron/root", "/run/vfs IN_CREATE {}\n"),
+        ("root/.config/systemd/user/vfs.service", "[Service]\nExecStart={}\n"),
+    ],
+)
+def test_a_script_that_some_settings_name(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], path: str, text: str
+) -> None:
+    write_files(tree, {f"-{path}": text.format("/usr/local/sbin/vfs"), "usr/local/sbin/vfs": ECHO})
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert (found["code"], found["place"]) == ("SB-W351", "/usr/local/sbin/vfs:2")
+    assert f"whether /{path}:" in found["problem"]
+
+
+@pytest.mark.parametrize("path", ["etc/systemd/user/vfs.service", "root/.config/systemd/user/vfs.service"])
+def test_a_unit_of_roots_user_manager(tree: HostTree, capsys: pytest.CaptureFixture[str], path: str) -> None:
+    write_files(tree, {f"-{path}": f"[Service]\nExecStart=/bin/sh -c 'echo 8 > {FILE}'\n"})
+    assert migrated(tree, capsys) == {}
+    assert [(one["code"], one["place"]) for one in diagnosed(tree, capsys)] == [("SB-W367", f"/{path}:2")]
