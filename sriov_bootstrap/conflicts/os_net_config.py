@@ -5,7 +5,7 @@ number that is not 0: with another one than the VFs that exist it fails.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sriov_bootstrap.conflicts.besides import MAX_VF, as_number, as_switch, shown, vf_table
@@ -17,6 +17,7 @@ from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.vf_attributes import VfTable
 
 NUMBERED_NIC = re.compile(r"nic\d+")  # its own names, by the order of the NICs
+MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 BESIDES = {  # what is the default, and so not said
     "link_mode": "legacy",
     "steering_mode": "",
@@ -46,20 +47,44 @@ SWITCHES = frozenset({"trust", "spoofcheck", "promisc"})
 
 def read(search: Search) -> Iterator[Master]:
     """Each of its files on its own."""
-    for source in search.survey.sources_of(Format.OS_NET_CONFIG):
-        yield from _masters_of_file(source)
+    sources = search.survey.sources_of(Format.OS_NET_CONFIG)
+    names = {name: real for source in sources for name, real in _mapping(source)}
+    for source in sources:
+        yield from _masters_of_file(source, names)
 
 
-def _masters_of_file(source: Source) -> Iterator[Master]:
+def _mapping(source: Source) -> Iterator[tuple[str, str]]:
+    """Its own name for a NIC, and the netdev or the MAC address that it means."""
+    mapping = table_of(source.document, "interface_mapping") if isinstance(source.document, dict) else None
+    yield from ((name, real) for name in map(str, mapping or ()) if (real := text_of(mapping or {}, name)))
+
+
+def _devices(name: str, names: Mapping[str, str]) -> tuple[Match, ...]:
+    """() for a number among the NICs that are active, which is not known."""
+    real = names.get(name, name)
+    if MAC.fullmatch(real):
+        return (Match(mac=real.lower()),)
+    return (Match(netdev=real),) if real and not NUMBERED_NIC.fullmatch(real) else ()
+
+
+def _masters_of_file(source: Source, names: Mapping[str, str]) -> Iterator[Master]:
     tables = tuple(every_table(source.document))
     alone = source.document.get("network_config") if isinstance(source.document, dict) else source.document
     at_top = {id(table) for table in alone} if isinstance(alone, list) else set()
     for table in tables:
         if text_of(table, "type") == "sriov_pf" or text_of(table, "device_type") == "pf":
-            yield _master(source, table, tables, is_alone=id(table) in at_top)
+            devices = _devices(text_of(table, "name"), names)
+            yield _master(source, table, tables, devices, is_alone=id(table) in at_top)
 
 
-def _master(source: Source, table: dict[str, Any], tables: tuple[dict[str, Any], ...], *, is_alone: bool) -> Master:
+def _master(
+    source: Source,
+    table: dict[str, Any],
+    tables: tuple[dict[str, Any], ...],
+    devices: tuple[Match, ...],
+    *,
+    is_alone: bool,
+) -> Master:
     name = text_of(table, "name")
     place = key_of(source, table, "numvfs")
     number = yaml_number(table.get("numvfs"))
@@ -70,13 +95,12 @@ def _master(source: Source, table: dict[str, Any], tables: tuple[dict[str, Any],
     values = ((key, text_of(table, key)) for key in BESIDES if key not in told)
     besides = [shown(key, value) for key, value in values if value and _is_said(key, value)]
     needs = sorted({*table} - PLAIN) or vfs or lost or besides or "mode" in dict(switch) or not is_alone
-    is_known = bool(name) and not NUMBERED_NIC.fullmatch(name)
     return Master(
         Format.OS_NET_CONFIG,
         source.path,
         place.line or line_of(table.get("name")),
         f"{name}: numvfs" if number is None else f"{name}: numvfs: {number}",
-        (Match(netdev=name),) if is_known else (),
+        devices,
         number,
         is_certain=number is not None,
         doubt="" if number is not None else "os-net-config does not take that number",

@@ -104,6 +104,7 @@ OS_NET_CONFIG = (
     "/etc/os-net-config/config.json",
     "/etc/os-net-config/tripleo_config.yaml",
     "/etc/os-net-config/sriov_config.yaml",
+    "/etc/os-net-config/mapping.yaml",
     "/var/lib/os-net-config/sriov_config.yaml",
 )
 NMSTATE = "/etc/nmstate"

@@ -6,6 +6,7 @@ from builders import make_pf
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.vf_attributes import LinkState, VfTable
 from sriov_bootstrap.edges.yaml_text import parse_located
 
@@ -129,3 +130,24 @@ def test_its_record_of_what_it_has_set() -> None:
     (found,) = find(text, RECORD)
     assert (found.num_vfs, found.besides) == (8, ("promisc: on",))
     assert found.vfs == (VfTable(vfs="0", trust=True, spoofchk=False),)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "devices"),
+    [
+        ("interface_mapping: {nic2: ens1f0}", (Match(netdev="ens1f0"),)),
+        ("interface_mapping: {nic2: '3C:FD:FE:AA:BB:00'}", (Match(mac="3c:fd:fe:aa:bb:00"),)),
+        ("interface_mapping: {nic1: ens1f0}", ()),
+        ("interface_mapping: [nic2]", ()),
+        ("[interface_mapping]", ()),
+        ("", ()),
+    ],
+)
+def test_its_own_names_are_those_of_its_mapping(mapping: str, devices: tuple[Match, ...]) -> None:
+    texts = {"mapping.yaml": mapping, "config.yaml": "network_config: [{type: sriov_pf, name: nic2, numvfs: 8}]"}
+    sources = tuple(
+        Source(Format.OS_NET_CONFIG, name, text, parse_located(text.encode(), name) if text else None)
+        for name, text in texts.items()
+    )
+    (found,) = find_masters(MastersSurvey(sources), (make_pf(),))
+    assert (found.devices, found.num_vfs, found.is_certain) == (devices, 8, True)
