@@ -130,7 +130,7 @@ def test_a_driver_without_an_eswitch_is_refused_but_its_vfs_are_made(driver: str
         ("vfio-pci", (), "vfio-pci"),
         ("none", (), "none"),
         ("kernel", (VfTable(vfs="0", driver="vfio-pci"),), "vfio-pci"),
-        ("kernel", (VfTable(vfs="0", vlan=1),), ""),
+        ("kernel", (VfTable(vfs="0", max_tx_rate=100),), ""),
     ],
 )
 def test_vfs_without_a_netdev_are_no_ports_to_nova(vf_driver: str, tables: tuple[VfTable, ...], name: str) -> None:
