@@ -48,12 +48,12 @@ SWITCHES = frozenset({"trust", "spoofcheck", "promisc"})
 def read(search: Search) -> Iterator[Master]:
     """Each of its files on its own."""
     sources = search.survey.sources_of(Format.OS_NET_CONFIG)
-    names = {name: real for source in sources for name, real in _mapping(source)}
+    names = {name: real for source in sources for name, real in _names_of_nics(source)}
     for source in sources:
         yield from _masters_of_file(source, names)
 
 
-def _mapping(source: Source) -> Iterator[tuple[str, str]]:
+def _names_of_nics(source: Source) -> Iterator[tuple[str, str]]:
     """Its own name for a NIC, and the netdev or the MAC address that it means."""
     mapping = table_of(source.document, "interface_mapping") if isinstance(source.document, dict) else None
     yield from ((name, real) for name in map(str, mapping or ()) if (real := text_of(mapping or {}, name)))
