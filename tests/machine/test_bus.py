@@ -69,3 +69,16 @@ def test_a_library_that_does_not_load_costs_restarts_and_no_vf(
 
     (finding,) = [one for one in doctor["findings"] if one["code"] == "SB-E719"]
     assert (finding["place"], finding["evidence"], finding["remedy"]) == ("dbus-next", problem, hint)
+
+
+@pytest.mark.parametrize("first", ["", "import gi\n"])
+def test_bindings_of_glib_are_not_loaded_for_it_and_stay_for_who_has_them(tmp_path: Path, first: str) -> None:
+    """They take as long as dbus-next itself, for a main loop that nobody runs here."""
+    (tmp_path / "gi").mkdir()
+    (tmp_path / "gi/__init__.py").write_text("print('loaded')\n")
+    code = f"{first}import sriov_bootstrap.edges.systemd.library\nimport sys\nprint('gi' in sys.modules)\nimport gi\n"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert done.stdout.split() == (["loaded", "True"] if first else ["False", "loaded"])

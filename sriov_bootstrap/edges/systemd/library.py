@@ -2,6 +2,8 @@
 
 Its last release is of 2021. Python 3.15 took away one name that it imports, the decorator of those decorators that mark
 the methods of D-Bus services; we offer none. So the name is there while dbus-next loads, and nobody else sees it.
+It also loads GLib's bindings where a host has them, for a main loop that nobody runs here. They are kept from it: they
+take as long as all the rest.
 """
 
 import contextlib
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from sriov_bootstrap.base.errors import UnitError
 
 REMOVED_NAME = "no_type_check_decorator"
+GLIB_BINDINGS = "gi"
 
 
 @contextlib.contextmanager
@@ -27,8 +30,21 @@ def typing_before_3_15() -> Iterator[None]:
         delattr(typing, REMOVED_NAME)
 
 
+@contextlib.contextmanager
+def without_glib() -> Iterator[None]:
+    """No `gi` to be found, as on most hosts; not if somebody has it loaded."""
+    if GLIB_BINDINGS in sys.modules:
+        yield
+        return
+    sys.modules[GLIB_BINDINGS] = None  # type: ignore[assignment]  # makes importing it fail
+    try:
+        yield
+    finally:
+        del sys.modules[GLIB_BINDINGS]
+
+
 try:
-    with typing_before_3_15():
+    with typing_before_3_15(), without_glib():
         from dbus_next.aio.message_bus import MessageBus
         from dbus_next.constants import MessageFlag, MessageType
         from dbus_next.errors import AuthError, InvalidAddressError
