@@ -24,11 +24,12 @@ KINDS = (
         (Format.SCRIPT,),
         "a script sets our VFs",
         """\
-/etc/rc.local, /etc/rc.d/rc.local, /etc/init.d/boot.local, hooks of ifupdown (/etc/network/if-*.d), of
-NetworkManager (dispatcher.d), of dhclient, of libvirt and of TripleO (/sbin/ifup-local, /etc/sysconfig/allocate_vfs),
+/etc/rc.local, /etc/rc.d/rc.local, /etc/init.d/boot.local, hooks of ifupdown (/etc/network/if-*.d), of NetworkManager
+(dispatcher.d), of dhclient, of libvirt and of TripleO (/sbin/ifup-local, /etc/sysconfig/allocate_vfs),
 /etc/profile.d, scripts of an initramfs (initramfs-tools, dracut), the scripts that these, units, cron tables and udev
 rules run, and executable files below /etc that nothing known runs. Commands that write to a sriov_numvfs: echo,
-printf, tee, dd; variables, loops and pipes are followed as far as possible without running anything. Comments and reads do not count.""",
+printf, tee, dd; variables, loops and pipes are followed as far as possible without running anything. Comments and
+reads do not count.""",
         "delete the line, or edit it out of the loop or condition that it is part of.",
     ),
     ConflictKind(
@@ -196,8 +197,9 @@ Files of programs that write to /sys or run commands, at boot or at an event: tm
 given, tuned's profiles and their scripts, user-data of cloud-init, /etc/rc.conf, /etc/inittab, playbooks that
 ansible-playbook or ansible-pull runs at boot, quadlets and static pods, settings of supervisor, monit, anacron,
 keepalived, openvpn, acpid, incron and dracut.conf.d, units of root's user manager, compiled programs that a unit or a
-script runs, and any small file that a command is given, unless the command only looks at it. Lines of tmpfiles.d and of tuned are understood; anything else that mentions sriov_numvfs,
-max_vfs, num_vfs or another spelling of it is reported as what may set VFs.""",
+script runs, and any small file that a command is given, unless the command only looks at it. Lines of tmpfiles.d and
+of tuned are understood; anything else that mentions sriov_numvfs, max_vfs, num_vfs or another spelling of it is
+reported as what may set VFs.""",
         "remove the line.",
     ),
     ConflictKind(
