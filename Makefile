@@ -202,6 +202,9 @@ bench-peers: setup lab-setup deb ## what other programs that set VFs cost, besid
 	packaging/venv.sh build/peers/venv peers
 	$(BIN)/python tests/lab/bench_peers.py
 
+bench-switchdev: setup lab-setup deb wheel ## a pass that sets modes of switches, compared with devlink, in the lab VM
+	$(BIN)/python tests/lab/bench_switches.py
+
 bench-verify: setup wheel ## `verify host` over eight PFs, compared with one PF after the other; no VM
 	$(BIN)/python tests/bench/verify_host.py
 

@@ -18,6 +18,7 @@ from typing import Final
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
 from bench import host_files, many_vfs, verify_host  # noqa: E402
+from lab import bench_switches  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
@@ -87,8 +88,9 @@ def main() -> int:
     except subprocess.TimeoutExpired as error:
         print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
         seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
+    of_vms = (*lines(seconds), *bench_switches.lines(seconds))
     big_figures = (*big_lines(big, many_vfs.HALF), *host_files.lines(files), *verify_host.lines(big))
-    show(seconds | big | files, (*lines(seconds), *big_figures))
+    show(seconds | big | files, (*of_vms, *big_figures))
     return 0
 
 
@@ -104,6 +106,8 @@ def _measure_all(rounds: int, idle_rounds: int) -> Seconds:
             _apply(vm, rules)
             collect(seconds, measure(vm, f"idle {idle_rounds}"), f"{name} ")
         collect(seconds, _daemon(vm), "daemon ")
+        print("measuring: switches", flush=True)
+        collect(seconds, bench_switches.measure(vm))
     return seconds
 
 

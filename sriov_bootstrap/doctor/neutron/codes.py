@@ -75,7 +75,7 @@ What to do: correct the name or remove the line. If the release is wrong, correc
 VFs of a PF in switchdev mode are ports of a switch, which Open vSwitch or OVN programs. While the SR-IOV agent has the
 PF in its mappings as well, neutron also binds ports of type direct to this host that do not ask for switchdev: they
 are ACTIVE, and nothing forwards their frames. Ports that do ask for it the agent reports as wired before Open vSwitch
-or OVN has done that, and it sets the link state and spoof checking of their VFs.
+or OVN has done that, and it tries to set link state and spoof checking of their VFs.
 
 Looked at: the agent's physical_device_mappings against the rules with mode = "switchdev" in [pf.eswitch].
 
