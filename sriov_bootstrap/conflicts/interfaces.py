@@ -124,7 +124,7 @@ def _hooks(source: Source) -> Iterator[Hook]:
     for number, line in logical_lines(source.text):
         word, rest = (*line.split(None, 1), "")[:2]
         if word == "iface":
-            name = next(iter(rest.split(None, 1)), "")
+            name = next(iter(rest.split()), "")
         elif word in UP or word in DOWN:
             yield Hook(name, word, rest, number)
 

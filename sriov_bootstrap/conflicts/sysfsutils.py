@@ -42,13 +42,12 @@ def _masters(search: Search) -> Iterator[Master]:
             words = _words(line)
             if not words:
                 continue
-            is_mode = words[0] in {"mode", "owner"} and len(words) > 2  # noqa: PLR2004 - it, attribute, value
-            if len(words) != 2 and not is_mode:  # noqa: PLR2004 - attribute and value
-                doubt = doubt or f"line {number} of {source.path}, before it, is a mistake at which all ends"
-            elif not is_mode and words[0].endswith(FILE):
-                devices = devices_of((f"/sys/{words[0].lstrip('/')}",), search.links)
-                if devices is not None:
+            if len(words) == 2:  # noqa: PLR2004 - attribute and value
+                path = f"/sys/{words[0].lstrip('/')}"
+                if path.endswith(FILE) and (devices := devices_of((path,), search.links)) is not None:
                     yield _master(source, number, (words[0], words[1]), devices, doubt)
+            elif len(words) == 1 or words[0] not in {"mode", "owner"}:
+                doubt = doubt or f"line {number} of {source.path}, before it, is a mistake at which all ends"
 
 
 def _words(line: str) -> list[str]:

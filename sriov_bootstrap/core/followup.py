@@ -34,8 +34,8 @@ class UnitState(Struct, frozen=True):
     """A unit as systemd sees it; `started_at` on CLOCK_MONOTONIC, 0 if it never started."""
 
     name: str
-    load_state: str = "not-found"
-    active_state: str = "inactive"
+    load_state: str
+    active_state: str
     started_at: float = 0.0
 
 

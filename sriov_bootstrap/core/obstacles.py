@@ -12,7 +12,7 @@ in it (drivers/pci/iov.c, sriov_init). So what is missing says little by itself:
 A remedy is only named where it can work.
 """
 
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from msgspec import Struct
 
@@ -60,14 +60,13 @@ class Function(Struct, frozen=True):
 class Obstacle(StrEnum):
     """What stands between a device that is here and its VFs."""
 
-    UNNAMED = "unnamed"
-
-    IS_VF = "is_vf"
-    NO_CAPABILITY = "no_capability"
-    SWITCHED_OFF = "switched_off"
-    KERNEL = "kernel"
-    HYPERVISOR = "hypervisor"
-    DEAD = "dead"
+    UNNAMED = auto()
+    IS_VF = auto()
+    NO_CAPABILITY = auto()
+    SWITCHED_OFF = auto()
+    KERNEL = auto()
+    HYPERVISOR = auto()
+    DEAD = auto()
 
 
 class Absence(Struct, frozen=True):

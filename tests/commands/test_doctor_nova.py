@@ -486,8 +486,57 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_nova_compute_is_told(tree: HostTree, capsys: pytest.CaptureFixture[str], case: Case) -> None:
+RESTART = "systemctl restart nova-compute"
+RENDER = "sriov-bootstrap render nova-compute --write"
+RENDERED = f"remove line {{1}}, then: {RENDER} && {{2}}{RESTART}"
+CORRECTED = f"correct {{0}}, or {RENDERED}"
+# What to do at that place, or with the whole option.
+REMEDIES = {
+    **dict.fromkeys(("SB-E401", "SB-E403", "SB-W405", "SB-W409", "SB-W410"), CORRECTED),
+    **dict.fromkeys(("SB-E406", "SB-E407", "SB-E408", "SB-E413", "SB-E415", "SB-E417", "SB-W418"), RENDERED),
+    "SB-E411": f"{RENDER} && {RESTART}",
+    "SB-E414": f"write [DEFAULT] in {NOVA}, or move the lines to the right section, then: {RESTART}",
+    "SB-W419": f"remove live_migratable from {{0}}: without it VFs are not live-migratable either, then: {RESTART}",
+    "SB-W421": f"remove live_migratable from {{0}}: these VFs are not live-migratable, then: {RESTART}",
+}
+BY_HAND = {
+    "trusted true": 'write "trusted": "true" at {0}',
+    "trusted yes": 'write "trusted": "true" at {0}',
+    "a network that is a number": 'write "physical_network": "2" at {0}',
+    "a network that is a list": 'write one string after "physical_network" at {0}',
+    "unknown key": 'correct "colour" at {0}, or remove it',
+    "vendor": 'correct "vendor" at {0}, or remove it',
+    "later key": 'correct "live_migratable" at {0}, or remove it',
+    "not live-migratable, before that was a key": 'correct "live_migratable" at {0}, or remove it',
+    "key of an address": 'correct "address.func" at {0}, or remove it',
+    "two devnames": "make an object for each devname at {0}: [{{...}}, {{...}}]",
+    "two addresses": "make an object for each address at {0}: [{{...}}, {{...}}]",
+    "two buses of an address": "keep one of each at {0}",
+    "three networks": "keep one of each at {0}",
+    "two names of an alias": "keep one of each at {0}, or make two aliases of it",
+    "old beside new": "remove {0}; move what is still needed to device_spec",
+    "old beside new, and first": "remove {0}; move what is still needed to device_spec",
+    "the oldest, above the new": "remove {0}; move what is still needed to device_spec",
+    "oldest beside old": "remove {0}; move what is still needed to passthrough_whitelist",
+}
+OPTION = {"wrong in the second line": f"{NOVA}:2"}
+RELOAD = {"old alias": "systemctl daemon-reload && "}  # nova 14 gets the file by an option of its unit
+# Where it is not the whole option.
+EVIDENCE = {
+    "missing quote": 'device_spec: ...a", "physical_network": "physnet2}...',
+    "single quotes": f"device_spec: ...{{'address': '{PF}...",
+    "stray comma": 'device_spec: ...al_network": "physnet2",}...',
+    "cut": f'device_spec: ...ddress": "{PF}",...',
+    "wrong in the second line": f'device_spec = {{"address": "{PF}", ...',
+    "option of the documentation": "dev_spec = ...",
+    "wrong name": "device-spec = ...",
+    "small letters": "debug = ...",
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_nova_compute_is_told(tree: HostTree, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    case = CASES[name]
     tree.configure(case.config)
     tree.write(NOVA[1:], f"[pci]\n{case.conf}")
     found = found_in(tree, capsys)
@@ -495,10 +544,32 @@ def test_what_nova_compute_is_told(tree: HostTree, capsys: pytest.CaptureFixture
         (code, f"{NOVA}:{at}" if isinstance(at, int) else at): words for (code, at), words in case.expected.items()
     }
     assert sorted((one["code"], one["place"]) for one in found) == sorted(places)
+    lines = f"[pci]\n{case.conf}".split("\n")
     for one in found:
         assert places[one["code"], one["place"]] in one["problem"]
-        assert one["remedy"]
-        assert one["evidence"] or one["code"] == "SB-W418"
+        path, _, number = one["place"].rpartition(":")
+        if path != NOVA:  # of a PF or the service
+            continue
+        line = lines[int(number) - 1]
+        assert one["evidence"] == EVIDENCE.get(name, line if len(line) <= 100 else f"{line[:100]}...")
+        remedy = REMEDIES.get(one["code"]) or f"{BY_HAND[name]}, then: {RESTART}"
+        assert one["remedy"] == remedy.format(one["place"], OPTION.get(name, one["place"]), RELOAD.get(name, ""))
+
+
+@pytest.mark.parametrize(
+    ("specs", "evidence"),
+    [
+        ([], "no device_spec at all"),
+        ([ONE_VF.format("10.0"), "[]"], f"{NOVA}:2: device_spec = {ONE_VF.format('10.0')}; {NOVA}:3: device_spec = []"),
+    ],
+)
+def test_vfs_that_nova_never_gives_out_are_to_be_rendered(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], specs: list[str], evidence: str
+) -> None:
+    tree.write(NOVA[1:], "[pci]\n" + pci(*specs))
+    (found, *_) = found_in(tree, capsys)
+    assert (found["code"], found["place"], found["evidence"]) == ("SB-E411", PF, evidence)
+    assert found["remedy"] == f"{RENDER} && {RESTART}"
 
 
 @pytest.mark.parametrize(

@@ -259,11 +259,52 @@ CASES: dict[str, tuple[str, str, int, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_the_agent_reads(
-    tree: HostTree, capsys: pytest.CaptureFixture[str], case: tuple[str, str, int, str, str]
-) -> None:
-    ini, release, line, code, words = case
+RESTART = "systemctl restart neutron-sriov-agent"
+RENDER = f"sriov-bootstrap render sriov-agent --write && {RESTART}"
+# Where it is not `option = ...` of that line, and not to have it rendered without that line.
+EVIDENCE = {
+    "misspelt network": f"/{INI}:2: physical_device_mappings, entry 1: phynet2",
+    "lost network": 'physical_network = "physnet1"',
+    "others' network": "physical_device_mappings, entry 3",
+    "repeated": f"physical_device_mappings = ...; /{INI}:4: physical_device_mappings = ...",
+    "renamed": "physical_device_mappings, entry 3: physnet1:ens1f0np0",
+    "misspelt netdev": "physical_device_mappings, entry 3: physnet1:ens1g1",
+    "wrong PF": "physical_device_mappings, entry 1: physnet2:ens1f1",
+    "later option": "resource_provider_bandwidths = a",
+    "excluded elsewhere": "exclude_devices, entry 1: ens1f1:0000:3b:02.1",
+    "excluded by nobody else": "exclude_devices, entry 1: ens1f0:0000:3b:02.1",
+    "excluded nothing": "exclude_devices, entry 1: ens1f0:0000:3b:07.0",
+    "excluded garbage": "exclude_devices, entry 1: ens1f0:3b:02.0",
+    "excluded in capitals": "exclude_devices, entry 1: ens1f0:0000:3B:02.0",
+    "firewall": "firewall_driver = iptables_hybrid",
+    "broken": "",
+}
+REMEDIES = {
+    "misspelt network": f'write "physnet2" everywhere: remove line /{INI}:2, then: {RENDER}',
+    "lost network": f"remove line /{INI}:2, then: {RENDER}",
+    "others' network": 'add "physical_network": "NETWORK" to the device_spec of its VFs in [pci], '
+    "or remove the name where it is used, then: systemctl restart nova-compute",
+    "repeated": f"remove line /{INI}:2 and line /{INI}:4, then: {RENDER}",
+    "misspelt option": f"write exclude_devices in /{INI}:4, then: {RESTART}",
+    "capital letters": f"write exclude_devices in /{INI}:4, then: {RESTART}",
+    "unknown option": f"remove the line in /{INI}:4, then: {RESTART}",
+    "later option": f"remove the line in /{INI}:4, then: {RESTART}",
+    "leftover": f"remove the section from /{INI}",
+    "broken": f"correct line 4, then: {RESTART}.service",
+    "small letters": f"write [DEFAULT] in /{INI}, then: {RESTART}.service",
+    "wrong section": f"move it to [sriov_nic], then: {RESTART}.service",
+    "other section": f"move it to [sriov_nic], then: {RESTART}.service",
+}
+
+
+def hidden(text: str, line: int) -> str:
+    """An option whose value is not shown."""
+    return f"{text.split(chr(10))[line - 1].partition('=')[0].strip()} = ..."
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_agent_reads(tree: HostTree, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    ini, release, line, code, words = CASES[name]
     agent_host(tree, ini, release=release)
     found = codes(tree, capsys)
     if not code:
@@ -271,7 +312,8 @@ def test_what_the_agent_reads(
         return
     (finding, *_) = [one for one in found if one["code"] == code]
     assert words in finding["problem"]
-    assert finding["remedy"]
+    assert finding["evidence"] == EVIDENCE.get(name, hidden(ini, line))
+    assert finding["remedy"] == REMEDIES.get(name, f"remove line {finding['place']}, then: {RENDER}")
     if line:
         assert finding["place"] == f"/{INI}:{line}"
 
@@ -331,11 +373,27 @@ SERVER_CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SERVER_CASES.values(), ids=SERVER_CASES)
-def test_what_the_server_reads(
-    tree: HostTree, capsys: pytest.CaptureFixture[str], case: tuple[str, str, int, str]
-) -> None:
-    text, code, line, words = case
+RESTARTED = "then: systemctl restart neutron-rpc-server"
+DRIVER_ADDED = f"add sriovnicswitch to mechanism_drivers in [ml2] of {{}}, {RESTARTED} neutron-api"
+SERVER_EVIDENCE = {
+    "no option": "",
+    "closed lists": 'physical_network = "physnet2"',
+    "misspelt": f"/{ML2}:4: network_vlan_ranges, entry 2: phynet2",
+}
+SERVER_REMEDIES = {
+    "no option": DRIVER_ADDED.format("ml2_conf.ini"),
+    "other drivers": DRIVER_ADDED.format(f"/{ML2}:2"),
+    "closed lists": "add physnet2:FIRST:LAST to network_vlan_ranges in [ml2_type_vlan], "
+    f"or remove the name where it is used, {RESTARTED} neutron-api",
+    "misspelt": f'write "physnet2" everywhere: remove line /{ML2}:4, then: '
+    "sriov-bootstrap render neutron-server --write && systemctl restart neutron-rpc-server neutron-api",
+    "wrong section": f"move it to [ml2_type_vlan], {RESTARTED}.service",
+}
+
+
+@pytest.mark.parametrize("name", SERVER_CASES)
+def test_what_the_server_reads(tree: HostTree, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    text, code, line, words = SERVER_CASES[name]
     add_debian(tree, "neutron-rpc-server")
     tree.write(ML2, text)
     found = codes(tree, capsys)
@@ -344,7 +402,8 @@ def test_what_the_server_reads(
         return
     (finding, *_) = [one for one in found if one["code"] == code]
     assert words in finding["problem"]
-    assert finding["remedy"]
+    assert finding["evidence"] == SERVER_EVIDENCE.get(name, hidden(text, line))
+    assert finding["remedy"] == SERVER_REMEDIES[name]
     assert not line or finding["place"] == f"/{ML2}:{line}"
 
 
@@ -373,11 +432,19 @@ SCHEDULER_CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SCHEDULER_CASES.values(), ids=SCHEDULER_CASES)
-def test_what_the_scheduler_reads(
-    tree: HostTree, capsys: pytest.CaptureFixture[str], case: tuple[str, str, str, int, str]
-) -> None:
-    text, release, code, line, words = case
+RENDERED = "sriov-bootstrap render nova-scheduler --write && systemctl restart nova-scheduler"
+SCHEDULER_REMEDIES = {
+    "defaults": RENDERED,
+    "new name once": "remove line /etc/nova/nova.conf:2, then: "
+    + RENDERED.replace("systemctl", "systemctl daemon-reload && systemctl"),  # the file is an option of the unit
+    "small letters": "write [DEFAULT] in /etc/nova/nova.conf, then: systemctl restart nova-scheduler.service",
+    "wrong section": "move it to [filter_scheduler], then: systemctl restart nova-scheduler.service",
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULER_CASES)
+def test_what_the_scheduler_reads(tree: HostTree, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    text, release, code, line, words = SCHEDULER_CASES[name]
     add_debian(tree, "nova-scheduler")
     tree.configure(f'{RULES}release = "{release}"\n')
     tree.write("etc/nova/nova.conf", text)
@@ -387,7 +454,8 @@ def test_what_the_scheduler_reads(
         return
     (finding, *_) = [one for one in found if one["code"] == code]
     assert words in finding["problem"]
-    assert finding["remedy"]
+    assert finding["evidence"] == (hidden(text, line) if line else "option not set: the defaults do not include it")
+    assert finding["remedy"] == SCHEDULER_REMEDIES.get(name, f"remove line {finding['place']}, then: {RENDERED}")
     assert not line or finding["place"] == f"/etc/nova/nova.conf:{line}"
 
 

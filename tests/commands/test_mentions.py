@@ -239,14 +239,27 @@ def test_what_is_not_understood_is_named(
     assert mentioned(tree, capsys) == [place]
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "mention", "what"),
+    [
+        (
+            f"{PYTHON}x = '{FILE}'\nopen('{FILE}', 'w')\n",
+            "/opt/vfs:2",
+            "a mention of VFs in line 2, and in 1 more",
+            "line 2 of /opt/vfs",
+        ),
+        (PROGRAM, "/opt/vfs", "a program that mentions the number of VFs", "/opt/vfs"),
+    ],
+    ids=["a script", "a compiled program"],
+)
 def test_it_is_said_who_runs_it_and_how_often_it_is_mentioned(
-    tree: HostTree, capsys: pytest.CaptureFixture[str]
+    tree: HostTree, capsys: pytest.CaptureFixture[str], text: str, place: str, mention: str, what: str
 ) -> None:
-    write_files(tree, {**rc_local("/opt/vfs.py"), "opt/vfs.py": PYTHON + f"x = '{FILE}'\nopen('{FILE}', 'w')\n"})
+    write_files(tree, {**rc_local("/opt/vfs"), "opt/vfs": text})
     assert main(["migrate"], root=str(tree.root)) == 0
     out, err = capsys.readouterr()
-    assert "#   /opt/vfs.py:2: a mention of VFs in line 2, and in 1 more\n" in out
-    assert "#       look at line 2 of /opt/vfs.py (run by /etc/rc.local:2), and take out" in out
+    assert f"#   {place}: {mention}\n" in out
+    assert f"#       look at {what} (run by /etc/rc.local:2), and take out" in out
     assert err == "not understood: 1 file mentions VFs in a way that is not understood\n"
 
 

@@ -34,6 +34,7 @@ def brief(*sources: Source) -> list[tuple[int, tuple[Match, ...], int | None, bo
         ("/sys/bus/pci/devices/*/sriov_numvfs", ALL),
         ("/sys/bus/pci/devices/10000:e1:00.0/sriov_numvfs", (Match(pci_address="10000:e1:00.0"),)),
         ("/sys/bus/pci/drivers/igb/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
+        ("/sys/bus/pci/drivers/igb/*/sriov_numvfs", (Match(driver="igb"),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/sriov_numvfs", (Match(pci_address=PF),)),
         ("/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/net/ens1f0/device/sriov_numvfs", ENS1F0),
         ("/sys/class/net/ens1f0/device/../sriov_numvfs", ENS1F0),
@@ -43,6 +44,7 @@ def brief(*sources: Source) -> list[tuple[int, tuple[Match, ...], int | None, bo
         ("/sys/bus/virtio/devices/virtio1/../sriov_numvfs", ()),
         ("/sys/bus/pci/devices/3b:00.0/sriov_numvfs", ()),
         ("/sys/class/net/$1/device/sriov_numvfs", ()),
+        ("$ROOT/sys/class/net/ens1f0/device/sriov_numvfs", ENS1F0),
         ("$DIR/sriov_numvfs", ()),
     ],
 )
@@ -239,6 +241,30 @@ def test_scripts_are_followed_once() -> None:
     }
     (found,) = find(Source(Format.SCRIPT, "/opt/vfs.sh", f"echo 8 > {FILE}\n", caller="/etc/rc.local:2"))
     assert found.remedy == "delete line 1 of /opt/vfs.sh (run by /etc/rc.local:2): sed -i 1d /opt/vfs.sh"
+
+
+@pytest.mark.parametrize(
+    ("command", "is_named"),
+    [
+        ("sh /opt/vfs", True),
+        (". '/opt/vfs'", True),
+        ("/usr/bin/bash -e /opt/vfs", True),
+        ("test -e /etc/x\n(perl5.36 -w /opt/vfs)", True),
+        ("/opt/vfs", False),
+        ("cat /opt/vfs", False),
+        ("sh\n  /opt/vfs", False),
+        ("sh -x; cat /opt/vfs", False),
+    ],
+)
+def test_a_file_after_a_language_is_a_script_whatever_it_looks_like(command: str, *, is_named: bool) -> None:
+    called = called_scripts(MastersSurvey((Source(Format.SCRIPT, "/etc/rc.local", f"#!/bin/sh\n{command}\n"),)), print)
+    assert called["/opt/vfs"].is_named is is_named
+
+
+def test_a_path_of_a_kilobyte_is_a_file_and_a_longer_one_is_none() -> None:
+    longest = f"/{'x' * 1023}"
+    survey = MastersSurvey((Source(Format.SCRIPT, "/etc/rc.local", f"#!/bin/sh\nsh {longest}\nsh {longest}x\n"),))
+    assert [*called_scripts(survey, print)] == [longest]
 
 
 NET = 'ACTION=="add", SUBSYSTEM=="net", '
@@ -658,10 +684,11 @@ network_config:
 
 
 def test_the_shim() -> None:
-    other = "  a:\n    match: {pciaddress: '0000:3B:00.0'}\n    num_vfs: 4\n  b: 1\n"
+    other = "  a:\n    match: {pciaddress: '0000:3B:00.0'}\n    num_vfs: 4\n  b: 1\n  ens1f0np0:\n    num_vfs: [8]\n"
     text = f"interfaces:\n  ens1f0:\n    num_vfs: 8\n{other}"
     source = document(Format.SHIM, "/etc/sriov-netplan-shim/interfaces.yaml", text)
-    assert brief(source) == [(3, ENS1F0, 8, True), (6, ON_PF, 4, True)]
+    of_list = (8, (Match(netdev="ens1f0np0"),), None, False)
+    assert brief(source) == [(3, ENS1F0, 8, True), (6, ON_PF, 4, True), of_list]
 
 
 def test_the_operator() -> None:

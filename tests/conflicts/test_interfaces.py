@@ -118,12 +118,13 @@ def test_what_an_iface_inherits(texts: list[str], found: list[Found]) -> None:
 def test_files_that_are_sourced() -> None:
     text = (
         "source /etc/network/more/*.cfg\nsource rest other\n# source x\nsource-directory third/\nsource\n"
-        f"source {'x' * 2000}\niface ens1f0 inet manual\n"
+        f"source /{'x' * 1023} /{'x' * 1024}\niface ens1f0 inet manual\n"
     )
     assert list(sourced_files("/etc/network/interfaces", text)) == [
         ("/etc/network/more/*.cfg", False),
         ("/etc/network/rest", False),
         ("/etc/network/other", False),
         ("/etc/network/third/*", True),
+        (f"/{'x' * 1023}", False),
     ]
     assert [is_plain_name(path) for path in ("/a/ens1f0", "/a/x.cfg", "/a/x~")] == [True, False, False]

@@ -54,6 +54,7 @@ def test_a_number(value: str, number: int | None) -> None:
     (found,) = find(f"network_config:\n- type: sriov_pf\n  name: ens1f0\n  numvfs: {value}\n")
     doubt = "" if number is not None else "os-net-config does not take that number"
     assert (found.num_vfs, found.doubt, found.is_certain) == (number, doubt, number is not None)
+    assert found.line == (3 if value == "[8]" else 4), "what is no number is found by the name above it"
 
 
 @pytest.mark.parametrize(

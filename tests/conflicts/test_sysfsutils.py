@@ -68,6 +68,8 @@ def test_lines_that_set_nothing(line: str) -> None:
         ("devices/x/power/control = auto", ""),
         (f"mode {FILE} = 0640", ""),
         ("nonsense", MISTAKE),
+        ("mode", MISTAKE),
+        ("mode = 0640", ""),
         ("a = b c", MISTAKE),
         ("a b = c", MISTAKE),
         ("mode = 0640 x y", ""),

@@ -27,7 +27,7 @@ ANSWERS = tuple(
         pipe_messages.Refused("not asked for", "look"),
         pipe_messages.Stuck("modinfo hangs", "wait"),
         pipe_messages.BusFailed("no bus", "wait"),
-        pipe_messages.Units((UnitState("a.service"),)),
+        pipe_messages.Units((UnitState("a.service", "not-found", "inactive"),)),
         pipe_messages.Restarted((UnitResult("a.service", UnitOutcome.DONE),)),
     )
 )

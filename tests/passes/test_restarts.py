@@ -116,7 +116,7 @@ def test_units_that_started_before_the_change_restart_once() -> None:
 
 def test_a_unit_that_started_since_or_does_not_run_is_left_alone() -> None:
     machine = FakeMachine()
-    machine.units = {NOVA: UnitState(NOVA, "loaded", "active", 101.0), AGENT: UnitState(AGENT)}
+    machine.units = {NOVA: UnitState(NOVA, "loaded", "active", 101.0), AGENT: UnitState(AGENT, "not-found", "inactive")}
     assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,))
     assert (machine.restarted, machine.state.pending) == ([], None)
 
@@ -375,7 +375,7 @@ def test_a_unit_that_came_up_late_but_before_a_newer_change_restarts() -> None:
 
 def test_a_unit_that_was_stopped_for_good_meanwhile_is_forgotten() -> None:
     machine = still_stopping()
-    machine.units[NOVA] = UnitState(NOVA)
+    machine.units[NOVA] = UnitState(NOVA, "not-found", "inactive")
     assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,))
     assert machine.state.pending is None
 

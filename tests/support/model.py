@@ -385,7 +385,7 @@ class ModelHost(FakeMachine):
         return tuple(
             UnitState(name, one.load_state, one.active_state, one.started_at if one.active_state in RUNNING else 0.0)
             if one
-            else UnitState(name)
+            else UnitState(name, "not-found", "inactive")
             for name, one in known
         )
 

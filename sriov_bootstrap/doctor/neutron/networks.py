@@ -132,9 +132,7 @@ def _agent_knower(host: Host, survey: OpenStackSurvey) -> Knower:
     found = reversed(parse_mappings(entry).mappings)
     uses = {mapping.network: Occurrence(entry.place, "", entry, mapping.number) for mapping in found if entry}
     is_open = entry is not None and entry.has_reference
-    return Knower(
-        "the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry and uses else (), _of_switches(host)
-    )
+    return Knower("the SR-IOV agent", "sriov-agent", uses, is_open, (entry,) if entry else (), _of_switches(host))
 
 
 def _of_switches(host: Host) -> frozenset[str]:

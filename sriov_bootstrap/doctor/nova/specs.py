@@ -108,7 +108,10 @@ def _tags(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:
         else:
             continue
         right = str(bool(parse_boolean(value))).lower() if key == "trusted" else value
-        yield _spec_finding(view, "SB-E402", entry, problem, change=f'write "{key}": "{right}" at {entry.place}')
+        change = f'write "{key}": "{right}" at {entry.place}'
+        if isinstance(value, list | dict):
+            change = f'write one string after "{key}" at {entry.place}'
+        yield _spec_finding(view, "SB-E402", entry, problem, change=change)
 
 
 def _dropped_keys(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]:

@@ -30,10 +30,10 @@ class Candidate(Struct, frozen=True):
 
     device: PciDevice
     pf: str
+    is_known: bool
     port: Port | None = None
     index: int = -1
     is_expected: bool = True
-    is_known: bool = True
 
     @property
     def is_vf(self) -> bool:
@@ -154,7 +154,8 @@ def _functions(host: Host) -> Iterator[Candidate]:
     for pf in host.pfs:
         port = ports.get(pf.pci_address)
         layout = host.layouts.get(pf.pci_address, VfLayout())
-        yield Candidate(PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF"), pf.pci_address, port)
+        itself = PciDevice(pf.pci_address, pf.vendor_id, pf.device_id, "type-PF")
+        yield Candidate(itself, pf.pci_address, bool(pf.device_id), port)
         chip = vf_chip(pf, layout)
         there = {vf.pci_address: vf.index for vf in pf.vfs}
         there |= {vf.pci_address: vf.index for vf in (port.vfs if port else None) or ()}
@@ -164,7 +165,7 @@ def _functions(host: Host) -> Iterator[Candidate]:
         for place, index in places.items():
             # Its VPD is not read: a spec with remote_managed is trusted.
             device = PciDevice(place, pf.vendor_id, chip, "type-VF", pf.pci_address, card_serial="?")
-            yield Candidate(device, pf.pci_address, port, index, is_expected=place in there, is_known=bool(chip))
+            yield Candidate(device, pf.pci_address, bool(chip), port, index, is_expected=place in there)
 
 
 def vf_chip(pf: PfFacts, layout: VfLayout) -> str:

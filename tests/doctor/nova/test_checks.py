@@ -3,7 +3,8 @@
 import pytest
 
 from builders import PF, make_config, make_netdev, make_pf, make_rule, make_vf, make_wish
-from sriov_bootstrap.core.config import Config, OpenStack
+from sriov_bootstrap.core.config import Config, Match, OpenStack
+from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.finding import Finding
 from sriov_bootstrap.doctor.nova import view as nova_view
@@ -20,11 +21,11 @@ def found_in(text: str, pf: PfFacts, release: str = "") -> list[tuple[str, str]]
     return [(one.code, one.problem) for one in findings_in(text, pf, release)]
 
 
-def findings_in(text: str, pf: PfFacts, release: str = "") -> list[Finding]:
-    """With one rule for one PF of which the kernel says no ids of VFs."""
+def findings_in(text: str, pf: PfFacts, release: str = "", others: tuple[DesiredPf, ...] = ()) -> list[Finding]:
+    """With one rule for one PF of which the kernel says no ids of VFs, and what `others` ask for."""
     wish = make_wish(pf=pf, physical_network="physnet2")
     config = make_config(make_rule(physical_network="physnet2"), openstack=OpenStack(release=release))
-    host = Host(config, wishes=(wish,), pfs=(pf,))
+    host = Host(config, wishes=(wish, *others), pfs=(pf,))
     compute = Service(
         "nova-compute",
         "nova-compute.service",
@@ -55,14 +56,37 @@ def test_of_vfs_whose_ids_are_not_known_only_what_is_sure_is_said(text: str, fou
     assert [code for code, _ in found_in(spec(text), make_pf(num_vfs=4))] == found
 
 
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ('"address": "0000:af:00.0"', []),
+        ('"devname": "ens7"', []),
+        ('"address": "0000:af:*.*"', ["SB-W410"]),
+        ('"address": {"bus": "af"}', ["SB-W410"]),
+    ],
+)
+def test_a_spec_for_one_device_may_be_for_the_pf_that_a_rule_waits_for(place: str, found: list[str]) -> None:
+    text = spec(f'{{{place}, "product_id": "154c", "physical_network": "x"}}')
+    waiting = DesiredPf(make_rule(name="b", match=Match(pci_address="0000:af:00.0")))
+    assert [
+        one.code for one in findings_in(text, make_pf(num_vfs=4), others=(waiting,)) if one.code == "SB-W410"
+    ] == found
+
+
 @pytest.mark.parametrize("text", ["", spec('{"product_id": "154c", "physical_network": "physnet2"}')])
 def test_nova_never_gives_out_what_is_above_domain_ffff(text: str) -> None:
-    found = found_in(text, make_pf(pci_address="10000:e1:00.0", num_vfs=4))
-    (problem,) = (problem for code, problem in found if code == "SB-E411")
-    assert problem == (
-        'nova never gives out a VF of rule "tenant-a" (10000:e1:00.0): '
-        "nova skips devices in PCI domains above ffff, as those behind a VMD controller"
-    )
+    found = findings_in(text, make_pf(pci_address="10000:e1:00.0", num_vfs=4))
+    assert [one for one in found if one.code == "SB-E411"] == [
+        Finding(
+            "SB-E411",
+            "10000:e1:00.0",
+            'nova never gives out a VF of rule "tenant-a" (10000:e1:00.0): '
+            "nova skips devices in PCI domains above ffff, as those behind a VMD controller",
+            evidence="its domain is 10000; nova logs that it skips them, with debug = true",
+            remedy="disable VMD for that slot in the firmware setup, "
+            "or take physical_network and alias out of the rule",
+        )
+    ]
 
 
 def test_a_spec_above_domain_ffff_is_not_to_be_rendered_again() -> None:

@@ -116,26 +116,72 @@ def test_a_network_that_is_missing_is_rendered_where_a_rule_has_it_and_else_adde
     missing = [one for one in check_openstack(HOST, survey, print) if one.code in {"SB-E502", "SB-W503"}]
     render = "sriov-bootstrap render"
     by_hand = "or remove the name where it is used, then: systemctl restart"
-    assert [(one.code, one.problem.split(" is in", 1)[0].split(" is missing")[0], one.remedy) for one in missing] == [
-        (
+    missing_for_agent = "is missing from the agent's physical_device_mappings, but known to"
+    missing_for_nova = "is in no device_spec of nova-compute, but known to"
+    rule, of_rule = 'rule "tenant-a" (0000:3b:00.0)', 'physical_network = "physnet2"'
+    assert missing == [
+        Finding(
             "SB-E502",
-            'physical network "physnet2"',
-            f"remove line /f:2, then: {render} sriov-agent --write && systemctl restart neutron-sriov-nic-agent",
+            rule,
+            f'physical network "physnet2" {missing_for_agent} the config',
+            evidence=of_rule,
+            remedy=f"remove line /f:2, then: {render} sriov-agent --write && systemctl restart neutron-sriov-nic-agent",
         ),
-        (
+        Finding(
             "SB-W503",
-            'physical network "physnet2"',
-            f"{render} nova-compute --write && systemctl restart nova-compute",
+            rule,
+            f'physical network "physnet2" {missing_for_nova} the config',
+            evidence=of_rule,
+            remedy=f"{render} nova-compute --write && systemctl restart nova-compute",
         ),
-        (
+        Finding(
             "SB-E502",
-            'physical network "dpdk"',
-            f"add dpdk:NETDEV to physical_device_mappings in [sriov_nic], {by_hand} neutron-sriov-nic-agent",
+            "/f:2",
+            f'physical network "dpdk" {missing_for_agent} nova-compute',
+            evidence='device_spec = {"address": "0000:5e:02.*", "physical_network": "dpdk"}',
+            remedy=f"add dpdk:NETDEV to physical_device_mappings in [sriov_nic], {by_hand} neutron-sriov-nic-agent",
         ),
-        (
+        Finding(
             "SB-W503",
-            "the physical network in entry 1 of physical_device_mappings",
-            f'add "physical_network": "NETWORK" to the device_spec of its VFs in [pci], {by_hand} nova-compute',
+            "/f:2",
+            f"the physical network in entry 1 of physical_device_mappings {missing_for_nova} the SR-IOV agent",
+            evidence="physical_device_mappings, entry 1",
+            remedy=f'add "physical_network": "NETWORK" to the device_spec of its VFs in [pci], {by_hand} nova-compute',
+        ),
+    ]
+
+
+def test_a_list_of_the_agent_that_is_empty_would_override_what_is_rendered() -> None:
+    compute = service("nova-compute", '[pci]\ndevice_spec = {"physical_network": "physnet2"}\n')
+    survey = replace(agent("[sriov_nic]\nphysical_device_mappings =\n"), compute=compute)
+    (missing,) = [one for one in check_openstack(HOST, survey, print) if one.code == "SB-E502"]
+    rendered = "sriov-bootstrap render sriov-agent --write && systemctl restart neutron-sriov-nic-agent"
+    assert missing.remedy == f"remove line /f:2, then: {rendered}"
+
+
+def test_a_network_that_the_server_lacks_counts_where_a_rule_or_the_agent_has_it() -> None:
+    """nova's device_spec may be for other devices."""
+    survey = OpenStackSurvey(
+        compute=service("nova-compute", '[pci]\ndevice_spec = {"physical_network": "of-nova"}\n'),
+        agent=service("sriov-agent", "[sriov_nic]\nphysical_device_mappings = physnet2:ens1f0,other:ens9\n"),
+        server=service("neutron-server", "[ml2_type_flat]\nflat_networks = flat\n"),
+    )
+    lacks = "is in neither the server's network_vlan_ranges nor its flat_networks"
+    by_hand = "to network_vlan_ranges in [ml2_type_vlan], or remove the name where it is used, then: systemctl restart"
+    assert [one for one in check_openstack(HOST, survey, print) if one.code == "SB-E504"] == [
+        Finding(
+            "SB-E504",
+            'rule "tenant-a" (0000:3b:00.0)',
+            f'physical network "physnet2" {lacks}',
+            evidence='physical_network = "physnet2"',
+            remedy=f"add physnet2:FIRST:LAST {by_hand} neutron-server",
+        ),
+        Finding(
+            "SB-E504",
+            "/f:2",
+            f"the physical network in entry 2 of physical_device_mappings {lacks}",
+            evidence="physical_device_mappings, entry 2",
+            remedy=f"add NETWORK:FIRST:LAST {by_hand} neutron-server",
         ),
     ]
 
