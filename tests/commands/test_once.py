@@ -326,7 +326,8 @@ def test_vfs_that_differ_are_waited_for_and_set(
     for module in (vf_settings, repetition):
         monkeypatch.setattr(module, "QUIET_SECONDS", 0.2)
     code, out, err = shell.run("--once")
-    assert (code, err, asked.read_text()) == (0, "", "vlan 100, vlan_qos 0, vlan_protocol 802.1Q")
+    assert (code, asked.read_text()) == (0, "vlan 100, vlan_qos 0, vlan_protocol 802.1Q")
+    assert err in {"", f"{PF}: set attributes of 1 VF\n"}, "progress, on a machine that takes its time"
     done = "set sriov_drivers_autoprobe to 0 (N s), set attributes of 1 VF (N s)"
     assert out == f"{PF} (ens1f0): 1 VF, as desired; {done}\nas desired, changed\n"
 
