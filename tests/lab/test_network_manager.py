@@ -22,10 +22,12 @@ AT_WORK = "network-manager"  # a snapshot
 PROFILES = "/etc/NetworkManager/system-connections"
 OURS, OTHER = f"{PROFILES}/ours.nmconnection", f"{PROFILES}/other.nmconnection"
 WANTED = {PF1: 3, PF2: 2}
-REMEDY = re.compile(
-    r"SB-W221.*?remedy: +(sriov-bootstrap render udev --write) \(\S+\), then (.*?); and for those .*?: (for .*?)\n",
-    re.DOTALL,
-)
+LOOK_SECONDS = 300  # doctor's, beside NetworkManager
+RULE = re.compile(r"SB-W221.*?remedy: +(sriov-bootstrap render udev --write) \(\S+\), then (.*?); and for", re.DOTALL)
+WORD = re.compile(r"SB-W221.*?remedy: +NetworkManager does not let go .*?: (for .*?)\n", re.DOTALL)
+CONTESTED = re.compile(r"SB-E718  .*? 1 VF where 2 are asked for.*?probably (.*?)\n.*?remedy: (.*?)\n", re.DOTALL)
+# As by a program that sees to it that the profile is active: whether each of them succeeds depends on who is quicker.
+AGAIN = "for round in $(seq 20); do nmcli --wait 20 connection up other; sleep 1; done\n"
 
 
 def profile(name: str, netdev: str, sriov: str, *, connects: bool) -> str:
@@ -75,6 +77,10 @@ def named(guest: Guest, path: str) -> str:
     return lines[0]
 
 
+def doctor(guest: Guest) -> str:
+    return guest.run("sriov-bootstrap doctor", timeout_seconds=LOOK_SECONDS).stdout
+
+
 def state(guest: Guest, netdev: str) -> str:
     return guest.check(f"nmcli -g GENERAL.STATE device show {netdev}")
 
@@ -99,17 +105,35 @@ def test_vfs_are_back_after_a_restart_of_network_manager(guest: Guest) -> None:
         assert "disappeared" in named(guest, OURS)
 
 
+def test_a_profile_that_sets_another_number_again_and_again_is_named_with_what_to_do_and_ours_holds(
+    guest: Guest,
+) -> None:
+    guest.vm.write("/run/again", AGAIN)
+    with guest.running("again", "sh /run/again"):
+        named(guest, OTHER)
+        found = guest.until(lambda: CONTESTED.search(doctor(guest)), "SB-E718")
+        assert found
+        assert f"NetworkManager, by the profile {OTHER}:" in found[1]
+        assert "the section [sriov]" in found[2]
+    assert guest.once().rc == 0
+    guest.settle(WANTED)
+
+
 def test_vfs_by_dhcp_are_found_and_the_remedy_holds_also_for_one_that_comes_back(guest: Guest) -> None:
     names = vf_netdevs(guest)
     guest.until(lambda: all("connecting" in state(guest, name) for name in names), "DHCP on each VF")
-    found = guest.run("sriov-bootstrap doctor", timeout_seconds=300).stdout
+    found = doctor(guest)
     assert f"NetworkManager manages 2 netdevs of its VFs: {', '.join(names)}" in found
-    remedy = REMEDY.search(found)
-    assert remedy
-    for command in remedy.groups():
+    # One half: it has no effect on what is managed already, and the finding shows the other.
+    rule = RULE.search(found)
+    assert rule
+    for command in rule.groups():
         guest.check(command)
+    word = WORD.search(doctor(guest))
+    assert word
+    guest.check(word[1])
     guest.until(lambda: all("unmanaged" in state(guest, name) for name in names), "VFs that are left alone")
-    assert "SB-W221" not in guest.run("sriov-bootstrap doctor", timeout_seconds=300).stdout
+    assert "SB-W221" not in doctor(guest)
     # As when a VM gives it back: another netdev, of the same device.
     vf = guest.check(f"basename $(readlink {DEVICES}/{PF2}/virtfn0)").strip()
     guest.check(f"echo {vf} >{DEVICES}/{vf}/driver/unbind; echo {vf} >/sys/bus/pci/drivers_probe")

@@ -27,14 +27,26 @@ FULL_DISK = f"mkdir -p {FOLDER} && mount -t tmpfs -o size=3M none {FOLDER}"
 BEGIN = f"systemd-run --unit=lab-verify -p KillMode=process sriov-bootstrap verify vf {VF} --timeout 600"
 
 
-@pytest.fixture
-def host(guest: Guest) -> Guest:
+TRIED = "verify"  # a snapshot
+
+
+@pytest.fixture(scope="module")
+def saved_host(saved_guest: Guest) -> Guest:
     """VFs with the kernel's driver on the first PF, and the stand-in."""
+    guest = saved_guest
+    guest.restore()
     guest.configure(address_rule(PF1, vf_driver="kernel", pf_up=False), address_rule(PF2))
     guest.settle({PF1: 7, PF2: 7})
     guest.vm.push(STAND_IN, "/usr/local/bin/virsh")
     guest.check(INSTALL)
+    guest.save(TRIED)
     return guest
+
+
+@pytest.fixture
+def host(saved_host: Guest) -> Guest:
+    saved_host.restore(TRIED)
+    return saved_host
 
 
 def driver(host: Guest) -> str:
