@@ -50,9 +50,14 @@ def context_of(text: str) -> TextContext:
     return TextContext(found[1] if found else "", mentions_vfs(text))
 
 
+def may_hand_on(text: str, context: TextContext) -> bool:
+    """Whether `file_calls` may find anything; found out faster."""
+    return bool(context.folder or context.sets_vfs or MAY_HAND_ON.search(text))
+
+
 def file_calls(text: str, context: TextContext) -> Iterator[FileCall]:
     """What a text hands on; no more than anyone writes."""
-    if context.folder or context.sets_vfs or MAY_HAND_ON.search(text):
+    if may_hand_on(text, context):
         yield from itertools.islice(_calls(text, context), MAX_FILES)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts import tuned
-from sriov_bootstrap.conflicts.called_files import MAY_HAND_ON, context_of, file_calls
+from sriov_bootstrap.conflicts.called_files import context_of, file_calls, may_hand_on
 from sriov_bootstrap.conflicts.called_folders import MAY_RUN, folder_calls, names_of_variable
 from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
@@ -172,7 +172,7 @@ def _calls_in(
 ) -> Iterator[tuple[str, Call]]:
     """Files, paths, folders and programs. `is_command`: the text is one of a shell."""
     source, text, line = chunk.source, chunk.text, chunk.line
-    if source.format is Format.UNIT and (plain := PLAIN.fullmatch(text)) and not _may_hand_on(text, context):
+    if source.format is Format.UNIT and (plain := PLAIN.fullmatch(text)) and not _may_lead_on(text, context):
         if plain[1] and plain[1] not in done and host.is_there(plain[1]):
             yield plain[1], Call(f"{source.path}:{line}", source)
         return
@@ -202,10 +202,9 @@ def _calls_in(
     yield from _programs_in(Chunk(source, text, line), host.programs, done)
 
 
-def _may_hand_on(text: str, context: TextContext) -> bool:
+def _may_lead_on(text: str, context: TextContext) -> bool:
     """Whether more than the program that a plain command begins with may be run, or read."""
-    is_alone = not (context.folder or context.sets_vfs or MAY_HAND_ON.search(text) or MAY_RUN.search(text))
-    return not is_alone or LEADS_ON.search(text) is not None
+    return may_hand_on(text, context) or any(words.search(text) for words in (MAY_RUN, LEADS_ON))
 
 
 def _paths_in(chunk: Chunk, host: HostFiles, done: Container[str], *, is_command: bool) -> Iterator[tuple[str, Call]]:

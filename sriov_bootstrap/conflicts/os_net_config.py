@@ -15,9 +15,9 @@ from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.conflicts.switches import switch_of
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.vf_attributes import VfTable
+from sriov_bootstrap.core.vf_tables import MAC
 
 NUMBERED_NIC = re.compile(r"nic\d+")  # its own names, by the order of the NICs
-MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 BESIDES = {  # what is the default, and so not said
     "link_mode": "legacy",
     "steering_mode": "",
@@ -62,8 +62,8 @@ def _names_of_nics(source: Source) -> Iterator[tuple[str, str]]:
 def _devices(name: str, names: Mapping[str, str]) -> tuple[Match, ...]:
     """() for a number among the NICs that are active, which is not known."""
     real = names.get(name, name)
-    if MAC.fullmatch(real):
-        return (Match(mac=real.lower()),)
+    if re.fullmatch(MAC, address := real.lower()):
+        return (Match(mac=address),)
     return (Match(netdev=real),) if real and not NUMBERED_NIC.fullmatch(real) else ()
 
 
