@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from boot_files import take_over
 from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.facts import Eswitches, EswitchFacts, Representor
 from sriov_bootstrap.machine.host_machine import HostMachine
 
@@ -222,16 +222,7 @@ def test_what_migrate_says_is_done(
 ) -> None:
     for path, text in before.items():
         tree.write(path, text)
-    assert main(["migrate"], root=str(tree.root)) == 0
-    out = capsys.readouterr().out
-    assert [(one.match.pci_address, one.num_vfs) for one in decode([ConfigFile("m.toml", out.encode())]).pf] == [
-        (PF, 4)
-    ]
-    assert f"#       {remedy}" in out
-    tree.configure(out)
-    if "\n[[pf.vf]]" not in out:  # which the kernel is asked about: a tree has no netlink
-        assert main(["--once", "--dry-run"], root=str(tree.root)) == 0
-        assert f"{PF} (ens1f0): 4 VFs, as desired" in capsys.readouterr().out
+    take_over(tree, capsys, remedy)
     for path, text in after.items():
         tree.write(path, text)
     assert findings(tree, capsys) == codes

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from boot_files import Files, write_files
-from builders import PF
+from boot_files import Files, take_over, write_files
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.decode import ConfigFile, decode
 
 ECHO = "echo 4 > /sys/class/net/ens1f0/device/sriov_numvfs"
 UNITS = "etc/systemd/system"
@@ -173,14 +171,7 @@ def test_what_is_said_is_done(
     tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, left: Left, remedy: str
 ) -> None:
     write_files(tree, files)
-    assert main(["migrate"], root=str(tree.root)) == 0
-    out = capsys.readouterr().out
-    assert f"#       {remedy}" in out
-    (rule,) = decode([ConfigFile("m.toml", out.encode())]).pf
-    assert (rule.match.pci_address, rule.num_vfs) == (PF, 4)
-    tree.configure(out)
-    assert main(["--once", "--dry-run"], root=str(tree.root)) == 0
-    assert f"{PF} (ens1f0): 4 VFs, as desired" in capsys.readouterr().out
+    take_over(tree, capsys, remedy)
     _do(tree, left)
     for path in _scripts(tree, left):
         subprocess.run(["bash", "-n", path], check=True, capture_output=True)

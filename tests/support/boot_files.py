@@ -49,6 +49,19 @@ def migrated(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> dict[str, in
     return {rule.match.pci_address: rule.num_vfs for rule in rules}
 
 
+def take_over(tree: HostTree, capsys: pytest.CaptureFixture[str], remedy: str) -> None:
+    """What migrate prints is in force, and right: four VFs of the one PF. It says the remedy."""
+    assert main(["migrate"], root=str(tree.root)) == 0
+    out = capsys.readouterr().out
+    assert f"#       {remedy}" in out
+    (rule,) = decode([ConfigFile("migrated.toml", out.encode())]).pf
+    assert (rule.match.pci_address, rule.num_vfs) == (PF, 4)
+    tree.configure(out)
+    if "\n[[pf.vf]]" not in out:  # which the kernel is asked about: a tree has no netlink
+        assert main(["--once", "--dry-run"], root=str(tree.root)) == 0
+        assert f"{PF} (ens1f0): 4 VFs, as desired" in capsys.readouterr().out
+
+
 def diagnosed(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
     tree.configure(RULES)
     main(["doctor", "--json"], root=str(tree.root))
