@@ -7,7 +7,8 @@ from typing import Any
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.arguments_openstack import add_openstack, add_verify_openstack, misuse_of_openstack
-from sriov_bootstrap.asked import Arguments
+from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
+from sriov_bootstrap.verb_help import VERB_HELP
 
 DESCRIPTION = """\
 Creates SR-IOV virtual functions (VFs) on this host and keeps them in place.
@@ -31,6 +32,7 @@ manual: man 8 sriov-bootstrap, man 5 sriov-bootstrap.toml"""
 
 DEFAULT_WAIT_SECONDS = 300.0
 SUBJECTS = "vf: one VF; host: one of each PF that a rule has; openstack: what neutron and nova make of them"
+TIMEOUT = f"how long the VM may take (default: 180 s, 900 s without KVM; with --server: {ACTIVE_SECONDS:.0f} s)"
 JSON_VERBS = ("status", "doctor", "release", "migrate", "verify", "openstack")
 
 
@@ -59,37 +61,38 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"sriov-bootstrap {__version__}")
     parser.add_argument("--once", action="store_true", help="one pass, then exit: the manual reapply")
-    _add_acting(parser, default=False)
+    _add_acting(parser, default=False, where="with --once and release: ")
     _add_config(parser, default=None, name="config")
-    _add_log_format(parser, default="")
+    _add_log_format(parser, default="", where="with run: ")
     _add_json(parser, default=False)
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", title="commands", prog="sriov-bootstrap")
     files = Parser(add_help=False)
     _add_config(files, default=argparse.SUPPRESS, name="more_config")  # or it would replace what stands before
     answers = Parser(add_help=False)
     _add_json(answers, default=argparse.SUPPRESS)
-    run = verbs.add_parser("run", parents=[files], help="the daemon: apply, watch udev, repair, serve metrics")
-    _add_log_format(run, default=argparse.SUPPRESS)
-    status = verbs.add_parser(
-        "status", parents=[files, answers], help="the state, the desired state, and why they differ"
-    )
-    _add_wait(status)
-    doctor = verbs.add_parser("doctor", parents=[files, answers], help="what is wrong, from the firmware to the agent")
-    _add_doctor(doctor)
-    release = verbs.add_parser("release", parents=[files, answers], help="remove VFs that no rule asks for any more")
-    _add_acting(release, default=argparse.SUPPRESS)
-    release.add_argument("pci_address", metavar="PCI_ADDRESS", help="the PF's address, as status shows it")
-    check = verbs.add_parser("check-config", parents=[files], help="read the config and report what is wrong with it")
-    check.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
-    helper = verbs.add_parser("helper", help="for sriov-bootstrap's own units, not for people")
-    helper.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
-    verbs.add_parser("init", help="print a commented config for this host's NICs")
-    verbs.add_parser(
-        "migrate", parents=[files, answers], help="print the config that replaces rc.local lines, udev rules, ..."
-    )
-    _add_render(verbs.add_parser("render", parents=[files], help="print or install files for kernel, nova, neutron"))
-    _add_verify(verbs.add_parser("verify", parents=[files, answers], help="prove that VFs work, here and in a cloud"))
-    add_openstack(verbs.add_parser("openstack", parents=[answers], help="give a running server a VF, or take it away"))
+    both = [files, answers]
+    parents = {
+        "run": [files],
+        "check-config": [files],
+        "render": [files],
+        "openstack": [answers],
+        "status": both,
+        "doctor": both,
+        "release": both,
+        "migrate": both,
+        "verify": both,
+    }
+    for verb, told in VERB_HELP.items():
+        own = verbs.add_parser(
+            verb,
+            parents=parents.get(verb, []),
+            help=told.line,
+            description=told.description,
+            epilog=told.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if verb in ADDERS:
+            ADDERS[verb](own)
     return parser
 
 
@@ -178,22 +181,42 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", action="store_true", help="install it: only drop-ins with our own name")
     parser.add_argument("--apply", action="store_true", help="with kernel-cmdline: write, and update the boot loader")
     parser.add_argument("--root", metavar="DIR", help="use the tree below DIR instead, also for writing")
-    parser.add_argument("--mac", default="", help="for libvirt: the MAC address for the VF")
-    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="for libvirt: the VLAN for the VF")
+    add = parser.add_argument_group("for libvirt").add_argument
+    add("--mac", default="", help="the MAC address for the VF")
+    add("--vlan", type=int, default=0, metavar="ID", help="the VLAN for the VF")
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("subject", choices=("vf", "host", "openstack"), help=SUBJECTS)
     parser.add_argument("device", nargs="?", default="", metavar="PF|VF", help="with vf: PCI address, or a PF's netdev")
-    parser.add_argument("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
-    parser.add_argument("--vlan", type=int, default=0, metavar="ID", help="the VLAN that the VM's VFs get")
-    parser.add_argument("--gateway", default="", metavar="ADDRESS", help="also ask for this IPv4 address by ARP")
+    add = parser.add_argument_group("with vf and host").add_argument
+    add("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
+    add("--vlan", type=int, default=0, metavar="ID", help="the VLAN that the VM's VFs get")
+    add("--gateway", default="", metavar="ADDRESS", help="also ask for this IPv4 address by ARP")
+    add("--timeout", type=float, default=0.0, metavar="SECONDS", help=TIMEOUT)
     add_verify_openstack(parser)
 
 
 def _add_config(parser: argparse.ArgumentParser, *, default: str | None, name: str) -> None:
     help_ = "use only this file (repeatable)"
     parser.add_argument("--config", action="append", dest=name, metavar="FILE", default=default, help=help_)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_log_format(parser, default=argparse.SUPPRESS)
+
+
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    _add_acting(parser, default=argparse.SUPPRESS)
+    parser.add_argument("pci_address", metavar="PCI_ADDRESS", help="the PF's address, as status shows it")
+
+
+def _add_check_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", metavar="FILE", help="these files instead of the installed ones")
+
+
+def _add_helper(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="WORD", help="holders, or reload DRIVER")
 
 
 def _add_wait(parser: argparse.ArgumentParser) -> None:
@@ -207,17 +230,30 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_log_format(parser: argparse.ArgumentParser, *, default: str) -> None:
-    help_ = "with run: format of the log on stderr (default: auto)"
+def _add_log_format(parser: argparse.ArgumentParser, *, default: str, where: str = "") -> None:
+    help_ = f"{where}format of the log on stderr (default: auto)"
     parser.add_argument("--log-format", choices=("auto", "console", "json"), default=default, help=help_)
 
 
-def _add_acting(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
-    plan = "with --once and release: print the plan, change nothing"
+def _add_acting(parser: argparse.ArgumentParser, *, default: str | bool, where: str = "") -> None:
+    plan = f"{where}print the plan, change nothing"
     parser.add_argument("--dry-run", action="store_true", default=default, help=plan)
-    force = "with --once and release: also destroy VFs in use"
+    force = f"{where}also destroy VFs in use"
     parser.add_argument("--force", action="store_true", default=default, help=force)
 
 
 def _add_json(parser: argparse.ArgumentParser, *, default: str | bool) -> None:
     parser.add_argument("--json", action="store_true", default=default, help="print the answer as JSON")
+
+
+ADDERS = {
+    "run": _add_run,
+    "status": _add_wait,
+    "doctor": _add_doctor,
+    "release": _add_release,
+    "check-config": _add_check_config,
+    "helper": _add_helper,
+    "render": _add_render,
+    "verify": _add_verify,
+    "openstack": add_openstack,
+}

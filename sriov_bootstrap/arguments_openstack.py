@@ -2,7 +2,7 @@
 
 import argparse
 
-from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
+from sriov_bootstrap.asked import Arguments
 
 # Option -> the attribute of what was asked for that it sets.
 OF_VERIFY = {
@@ -31,51 +31,46 @@ OF_ATTACH = {
 
 def add_verify_openstack(parser: argparse.ArgumentParser) -> None:
     """What `verify` takes for a cloud."""
-    add = parser.add_argument
-    _add_cloud(parser, "with openstack: ")
-    add("--check", action="store_true", dest="checks_only", help="with openstack: only look, make nothing")
-    named = "with openstack: the host's name in nova and neutron (repeatable; default: this host's)"
+    group = parser.add_argument_group("with openstack")
+    add = group.add_argument
+    _add_cloud(group)
+    add("--check", action="store_true", dest="checks_only", help="only look, make nothing")
+    named = "the host's name in nova and neutron (repeatable; default: this host's)"
     add("--host", action="append", dest="hosts", metavar="NAME", help=named)
-    status = "with openstack: status --json of each --host, or a directory with NAME.json of many"
+    status = "status --json of each --host, or a directory with NAME.json of many"
     add("--status", action="append", dest="statuses", metavar="FILE", help=status)
-    add("--network", default="", metavar="NAME", help="with openstack: the network that the port is made on")
-    add("--vnic-type", default="", metavar="TYPE", help="with openstack: the port's vnic type (default: direct)")
-    switchdev = "with openstack: the port asks for switchdev, as it does anyway if the host's PFs are all in that mode"
+    add("--network", default="", metavar="NAME", help="the network that the port is made on")
+    add("--vnic-type", default="", metavar="TYPE", help="the port's vnic type (default: direct)")
+    switchdev = "the port asks for switchdev, as it does anyway if the host's PFs are all in that mode"
     add("--switchdev", action="store_true", dest="with_switchdev", help=switchdev)
-    add("--server", action="store_true", dest="with_server", help="with openstack: boot a VM with the port as well")
+    add("--server", action="store_true", dest="with_server", help="boot a VM with the port as well")
     add("--image", default="", metavar="NAME", help="with --server: its image")
     add("--flavor", default="", metavar="NAME", help="with --server: its flavor")
-    active = f"with --server: until it is ACTIVE, {ACTIVE_SECONDS:.0f} s"
-    wait = f"how long the VM may take (default: 180 s, 900 s without KVM; {active})"
-    add("--timeout", type=float, default=0.0, metavar="SECONDS", help=wait)
-    add(
-        "--nova-log",
-        default="",
-        metavar="FILE",
-        help="with openstack: nova-compute's log: which VFs nova knows, why a VM failed",
-    )
-    left = "with openstack: delete what an interrupted run has left"
+    log = "nova-compute's log: which VFs nova knows, why a VM failed"
+    add("--nova-log", default="", metavar="FILE", help=log)
+    left = "delete what an interrupted run has left"
     add("--delete-leftovers", action="store_true", dest="delete_leftovers", help=left)
 
 
 def add_openstack(parser: argparse.ArgumentParser) -> None:
     """What `openstack` takes."""
-    add = parser.add_argument
     actions = ("attach-port", "detach-port")
-    add("action", choices=actions, help="attach-port: make a port with a VF for a running server; detach-port: back")
-    add("server_name", metavar="SERVER", help="its name or id")
-    _add_cloud(parser, "")
-    add("--network", default="", metavar="NAME", help="with attach-port: the network that the port is made on")
-    on = "with attach-port: a network of this physical network"
-    add("--physical-network", default="", metavar="NAME", help=on)
-    add("--vnic-type", default="", metavar="TYPE", help="with attach-port: the port's vnic type (default: direct)")
-    switchdev = "with attach-port: the port asks for switchdev, which ovn or openvswitch binds"
+    action = "attach-port: make a port with a VF for a running server; detach-port: back"
+    parser.add_argument("action", choices=actions, help=action)
+    parser.add_argument("server_name", metavar="SERVER", help="its name or id")
+    _add_cloud(parser)
+    add = parser.add_argument_group("with attach-port").add_argument
+    add("--network", default="", metavar="NAME", help="the network that the port is made on")
+    add("--physical-network", default="", metavar="NAME", help="a network of this physical network")
+    add("--vnic-type", default="", metavar="TYPE", help="the port's vnic type (default: direct)")
+    switchdev = "the port asks for switchdev, which ovn or openvswitch binds"
     add("--switchdev", action="store_true", dest="with_switchdev", help=switchdev)
-    add("--port", default="", metavar="ID", help="with detach-port: which one, if the server has several with a VF")
+    add = parser.add_argument_group("with detach-port").add_argument
+    add("--port", default="", metavar="ID", help="which one, if the server has several with a VF")
 
 
-def _add_cloud(parser: argparse.ArgumentParser, where: str) -> None:
-    help_ = f"{where}a cloud in clouds.yaml (default: OS_CLOUD and the other OS_* variables)"
+def _add_cloud(parser: argparse._ActionsContainer) -> None:  # a parser, or a group of its options
+    help_ = "a cloud in clouds.yaml (default: OS_CLOUD and the other OS_* variables)"
     parser.add_argument("--cloud", default="", metavar="NAME", help=help_)
 
 

@@ -15,7 +15,7 @@ _shtab_sriov_bootstrap_check_config_option_strings=(-h --help --config)
 _shtab_sriov_bootstrap_init_option_strings=(-h --help)
 _shtab_sriov_bootstrap_migrate_option_strings=(-h --help --config --json)
 _shtab_sriov_bootstrap_render_option_strings=(-h --help --config --list --diff --write --apply --root --mac --vlan)
-_shtab_sriov_bootstrap_verify_option_strings=(-h --help --config --json --rule --vlan --gateway --cloud --check --host --status --network --vnic-type --switchdev --server --image --flavor --timeout --nova-log --delete-leftovers)
+_shtab_sriov_bootstrap_verify_option_strings=(-h --help --config --json --rule --vlan --gateway --timeout --cloud --check --host --status --network --vnic-type --switchdev --server --image --flavor --nova-log --delete-leftovers)
 _shtab_sriov_bootstrap_openstack_option_strings=(-h --help --json --cloud --network --physical-network --vnic-type --switchdev --port)
 _shtab_sriov_bootstrap_option_strings=(-h --help --version --once --dry-run --force --config --log-format --json)
 

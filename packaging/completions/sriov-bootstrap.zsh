@@ -10,16 +10,16 @@
 
 _shtab_sriov_bootstrap_commands() {
   local _commands=(
-    check-config:'read the config and report what is wrong with it'
-    doctor:'what is wrong, from the firmware to the agent'
-    init:'print a commented config for this host'"'"'s NICs'
-    migrate:'print the config that replaces rc.local lines, udev rules, ...'
-    openstack:'give a running server a VF, or take it away'
-    release:'remove VFs that no rule asks for any more'
-    render:'print or install files for kernel, nova, neutron'
-    run:'the daemon: apply, watch udev, repair, serve metrics'
-    status:'the state, the desired state, and why they differ'
-    verify:'prove that VFs work, here and in a cloud'
+    check-config:'Names every mistake by file, rule and key, and notes what is valid but will not'
+    doctor:'Looks for problems in firmware, kernel, drivers, PFs and VFs, in other programs'
+    init:'Describes each PF of this host and its VFs as they are now; applied as it is,'
+    migrate:'Finds what sets VFs on this host today: boot scripts, units, udev rules, .link'
+    openstack:'Makes a port on a network of the host'"'"'s physical network and attaches it, or'
+    release:'Removes the VFs that were made for a rule which is gone: the daemon leaves them'
+    render:'Makes, from the rules and the VFs that are there, what else a compute host with'
+    run:'Runs a pass at once, then after udev events, after SIGHUP (systemctl reload),'
+    status:'Shows for each rule its PFs, the VFs that they have and should have, how many'
+    verify:'`verify vf` gives a free VF to a VM of its own, which sends and receives frames'
   )
   _describe 'sriov-bootstrap commands' _commands
 }
@@ -78,11 +78,11 @@ _shtab_sriov_bootstrap_openstack_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--json[print the answer as JSON]"
   "--cloud[a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
-  "--network[with attach-port\: the network that the port is made on]:NAME:"
-  "--physical-network[with attach-port\: a network of this physical network]:NAME:"
-  "--vnic-type[with attach-port\: the port\'s vnic type (default\: direct)]:TYPE:"
-  "--switchdev[with attach-port\: the port asks for switchdev, which ovn or openvswitch binds]"
-  "--port[with detach-port\: which one, if the server has several with a VF]:ID:"
+  "--network[the network that the port is made on]:NAME:"
+  "--physical-network[a network of this physical network]:NAME:"
+  "--vnic-type[the port\'s vnic type (default\: direct)]:TYPE:"
+  "--switchdev[the port asks for switchdev, which ovn or openvswitch binds]"
+  "--port[which one, if the server has several with a VF]:ID:"
   ":attach-port\: make a port with a VF for a running server\; detach-port\: back:(attach-port detach-port)"
   ":its name or id:"
 )
@@ -94,8 +94,8 @@ _shtab_sriov_bootstrap_release_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use only this file (repeatable)]:FILE:_files"
   "--json[print the answer as JSON]"
-  "--dry-run[with --once and release\: print the plan, change nothing]"
-  "--force[with --once and release\: also destroy VFs in use]"
+  "--dry-run[print the plan, change nothing]"
+  "--force[also destroy VFs in use]"
   ":the PF\'s address, as status shows it:"
 )
 
@@ -110,8 +110,8 @@ _shtab_sriov_bootstrap_render_options=(
   "--write[install it\: only drop-ins with our own name]"
   "--apply[with kernel-cmdline\: write, and update the boot loader]"
   "--root[use the tree below DIR instead, also for writing]:DIR:_files -/"
-  "--mac[for libvirt\: the MAC address for the VF]:mac:"
-  "--vlan[for libvirt\: the VLAN for the VF]:ID:"
+  "--mac[the MAC address for the VF]:mac:"
+  "--vlan[the VLAN for the VF]:ID:"
   ":what to render, or all\; see --list:(all kernel-cmdline modprobe udev nova-compute sriov-agent nova-scheduler neutron-server libvirt libvirt-hostdev)"
   ":for libvirt\: the PCI address of one VF:"
 )
@@ -122,7 +122,7 @@ _shtab_sriov_bootstrap_render_defaults_added=0
 _shtab_sriov_bootstrap_run_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*--config[use only this file (repeatable)]:FILE:_files"
-  "--log-format[with run\: format of the log on stderr (default\: auto)]:log_format:(auto console json)"
+  "--log-format[format of the log on stderr (default\: auto)]:log_format:(auto console json)"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -145,19 +145,19 @@ _shtab_sriov_bootstrap_verify_options=(
   "--rule[with vf\: a PF of this rule]:NAME:"
   "--vlan[the VLAN that the VM\'s VFs get]:ID:"
   "--gateway[also ask for this IPv4 address by ARP]:ADDRESS:"
-  "--cloud[with openstack\: a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
-  "--check[with openstack\: only look, make nothing]"
-  "*--host[with openstack\: the host\'s name in nova and neutron (repeatable\; default\: this host\'s)]:NAME:"
-  "*--status[with openstack\: status --json of each --host, or a directory with NAME.json of many]:FILE:_files"
-  "--network[with openstack\: the network that the port is made on]:NAME:"
-  "--vnic-type[with openstack\: the port\'s vnic type (default\: direct)]:TYPE:"
-  "--switchdev[with openstack\: the port asks for switchdev, as it does anyway if the host\'s PFs are all in that mode]"
-  "--server[with openstack\: boot a VM with the port as well]"
+  "--timeout[how long the VM may take (default\: 180 s, 900 s without KVM\; with --server\: 300 s)]:SECONDS:"
+  "--cloud[a cloud in clouds.yaml (default\: OS_CLOUD and the other OS_\* variables)]:NAME:"
+  "--check[only look, make nothing]"
+  "*--host[the host\'s name in nova and neutron (repeatable\; default\: this host\'s)]:NAME:"
+  "*--status[status --json of each --host, or a directory with NAME.json of many]:FILE:_files"
+  "--network[the network that the port is made on]:NAME:"
+  "--vnic-type[the port\'s vnic type (default\: direct)]:TYPE:"
+  "--switchdev[the port asks for switchdev, as it does anyway if the host\'s PFs are all in that mode]"
+  "--server[boot a VM with the port as well]"
   "--image[with --server\: its image]:NAME:"
   "--flavor[with --server\: its flavor]:NAME:"
-  "--timeout[how long the VM may take (default\: 180 s, 900 s without KVM\; with --server\: until it is ACTIVE, 300 s)]:SECONDS:"
-  "--nova-log[with openstack\: nova-compute\'s log\: which VFs nova knows, why a VM failed]:FILE:_files"
-  "--delete-leftovers[with openstack\: delete what an interrupted run has left]"
+  "--nova-log[nova-compute\'s log\: which VFs nova knows, why a VM failed]:FILE:_files"
+  "--delete-leftovers[delete what an interrupted run has left]"
   ":vf\: one VF\; host\: one of each PF that a rule has\; openstack\: what neutron and nova make of them:(vf host openstack)"
   ":with vf\: PCI address, or a PF\'s netdev:"
 )
