@@ -18,9 +18,9 @@ NAMED = 4  # more VFs in use than this are counted, not named: a message is one 
 class RawNetdev(Struct, frozen=True):
     """One entry of a net/ folder. Texts are as read, "" where that failed; `uppers` all the way up.
 
-    `address` is not read of a VF's: nothing depends on it, and each file counts where there are 16384. `device` is the
-    child whose folder it is, "" where that is the PCI function itself. `port_name` is the text of phys_port_name, which
-    is read only where there are several.
+    Of a VF's, `address` is not read, as nothing depends on it, and `ifindex` only if a rule has tables for VFs: each
+    file counts where there are 16384. `device` is the child whose folder it is, "" where that is the PCI function
+    itself. `port_name` is the text of phys_port_name, which is read only where there are several.
     """
 
     name: str

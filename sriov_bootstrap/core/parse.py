@@ -113,6 +113,8 @@ def _trial(raw: RawVf, owners: Owners) -> Use | None:
 
 
 def _owner(raw: RawVf, owners: Owners) -> Use | None:
+    if not owners.by_device and not owners.problem:
+        return None
     return use_by_vm((raw.pci_address, *raw.nodes, *(dev.name for dev in raw.netdevs)), owners)
 
 

@@ -5,7 +5,7 @@ Never sriov_numvfs: that read waits for the PF's device lock, which any write or
 """
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ SERIAL_NUMBER = "serial_number"  # only root may read it, and it is read from co
 PLACE_ATTRIBUTES = ("sriov_totalvfs", "sriov_offset", "sriov_stride")
 MODALIAS = "modalias"
 NODE_CLASSES = frozenset({"vfio-dev", "infiniband", "infiniband_verbs"})  # of devices that VFs may have
+EVERYTHING, IFINDEX, NOTHING = frozenset({"address", "ifindex"}), frozenset({"ifindex"}), frozenset[str]()
 INNER_BUSES = ("virtio", "vdpa")  # between a function and its netdevs; not auxiliary: subfunctions are functions
 
 # PCI address -> where its children are below its folder: `virtio2`, `vdpa0/virtio3`
@@ -34,13 +35,16 @@ class Overview:
 
     `netdevs`: none where too few functions are read for that to pay.
     `classes`: of which this host has devices; what is asked of a VF on a vfio driver depends on nothing read before.
+    `vf_ifindexes`: whether those of VFs' netdevs are asked for.
     """
 
-    __slots__ = ("classes", "netdevs", "places")
+    __slots__ = ("classes", "netdevs", "places", "vf_ifindexes")
 
-    def __init__(self, places: Places, netdevs: NetdevsByFolder, classes: Container[str]) -> None:
+    def __init__(
+        self, places: Places, netdevs: NetdevsByFolder, classes: Collection[str], *, vf_ifindexes: bool = True
+    ) -> None:
         """Reads nothing."""
-        self.places, self.netdevs, self.classes = places, netdevs, classes
+        self.places, self.netdevs, self.classes, self.vf_ifindexes = places, netdevs, classes, vf_ifindexes
 
 
 class SharedModalias:
@@ -71,15 +75,21 @@ class Sysfs:
         self._inner = tuple(f"{root}/bus/{bus}/devices" for bus in INNER_BUSES)
 
     def read_pfs(
-        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: IsAskedFor | None = None,
+        serial_numbers: bool = False,
+        vf_ifindexes: bool = True,
     ) -> tuple[RawPf, ...]:
         """Every NIC that offers VFs, with or without driver or netdev, and of other PFs those that `others` says.
 
-        Or `only` these addresses, whatever they are. With their `serial_numbers` if these are asked for.
+        Or `only` these addresses, whatever they are. With their `serial_numbers`, and the indexes of their VFs'
+        netdevs, if these are asked for.
         """
         is_asked_for = (lambda *_: True) if only else others
         attributes = (*PF_ATTRIBUTES, SERIAL_NUMBER) if serial_numbers else PF_ATTRIBUTES
-        overview = self._read_overview(has_many_functions=not only)
+        overview = self._read_overview(has_many_functions=not only, vf_ifindexes=vf_ifindexes)
         pfs: list[RawPf] = []
         vfs: set[str] = set()  # a VF is not a PF, and most come after theirs
         for address in sorted(only or names_in(self._devices)):
@@ -144,9 +154,10 @@ class Sysfs:
         """Where the devices that this function has on another bus are, below its folder."""
         return self._find_children().get(address, ())
 
-    def _read_overview(self, *, has_many_functions: bool = False) -> Overview:
+    def _read_overview(self, *, has_many_functions: bool = False, vf_ifindexes: bool = True) -> Overview:
         classes = frozenset(name for name in NODE_CLASSES if names_in(f"{self._classes}/{name}"))
-        return Overview(self._find_children(), self._find_netdevs() if has_many_functions else {}, classes)
+        netdevs = self._find_netdevs() if has_many_functions else {}
+        return Overview(self._find_children(), netdevs, classes, vf_ifindexes=vf_ifindexes)
 
     def _find_netdevs(self) -> NetdevsByFolder:
         """One link for each netdev is a quarter of what one listing for each device costs."""
@@ -213,8 +224,9 @@ class Sysfs:
         folder = f"{pf_folder.rpartition('/')[0]}/{target[3:]}" if target.startswith("../") else f"{pf_folder}/{target}"
         driver = link_name(f"{folder}/driver")
         children = overview.places.get(address, ()) if driver else ()
-        netdevs = self._read_vf_netdevs(folder, children, overview.netdevs) if driver else ()
+        netdevs = self._read_vf_netdevs(folder, children, overview) if driver else ()
         classes = NODE_CLASSES if is_vfio(driver) else overview.classes
+        has_devices = bool(driver and (classes or children))
         return RawVf(
             index=link.removeprefix("virtfn"),
             pci_address=address,
@@ -223,37 +235,39 @@ class Sysfs:
             inode=_inode(folder),
             modalias="" if driver else modalias.read(folder),
             netdevs=netdevs,
-            nodes=_read_nodes(folder, classes, children) if driver else (),
-            infiniband=tuple(map(name_text, _names_if_any(folder, "infiniband", classes))) if driver else (),
+            nodes=_read_nodes(folder, classes, children) if has_devices else (),
+            infiniband=tuple(map(name_text, _names_if_any(folder, "infiniband", classes))) if has_devices else (),
             children=_read_children(folder, children) if children else (),
             has_net=bool(netdevs) or not driver or is_vfio(driver) or _has_net(folder, children),
         )
 
-    def _read_vf_netdevs(self, folder: str, children: Iterable[str], known: NetdevsByFolder) -> tuple[RawNetdev, ...]:
-        """Of those that are `known` one may have been renamed or moved to a VM's namespace since: it has no index."""
-        own = self._read_netdevs(folder, known[folder], with_address=False) if folder in known else ()
-        if not own or not all(dev.ifindex for dev in own):
-            own = self._read_netdevs(folder, names_in(f"{folder}/net"), with_address=False)
-        return (*own, *self._read_netdevs_of(folder, children, with_address=False)) if children else own
+    def _read_vf_netdevs(self, folder: str, children: Iterable[str], overview: Overview) -> tuple[RawNetdev, ...]:
+        """Of those that are known one may have been renamed or moved to a VM's namespace since: it has no flags."""
+        wanted = IFINDEX if overview.vf_ifindexes else NOTHING
+        known = overview.netdevs.get(folder, [])
+        own = self._read_netdevs(folder, known, wanted=wanted) if known else ()
+        if not own or not all(dev.flags for dev in own):
+            own = self._read_netdevs(folder, names_in(f"{folder}/net"), wanted=wanted)
+        return (*own, *self._read_netdevs_of(folder, children, wanted=wanted)) if children else own
 
     def _read_netdevs_of(
-        self, folder: str, children: Iterable[str], *, with_address: bool = True
+        self, folder: str, children: Iterable[str], *, wanted: Container[str] = EVERYTHING
     ) -> Iterator[RawNetdev]:
         for place in children:
             device = place.rpartition("/")[2]
             names = names_in(f"{folder}/{place}/net")
-            yield from self._read_netdevs(f"{folder}/{place}", names, device=device, with_address=with_address)
+            yield from self._read_netdevs(f"{folder}/{place}", names, device=device, wanted=wanted)
 
     def _read_netdevs(
-        self, folder: str, names: list[str], *, device: str = "", with_address: bool = True
+        self, folder: str, names: list[str], *, device: str = "", wanted: Container[str] = EVERYTHING
     ) -> tuple[RawNetdev, ...]:
         has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
                 name=name_text(name),
-                address=attribute_text(f"{folder}/net/{name}/address") if with_address else "",
+                address=attribute_text(f"{folder}/net/{name}/address") if "address" in wanted else "",
                 flags=attribute_text(f"{folder}/net/{name}/flags"),
-                ifindex=attribute_text(f"{folder}/net/{name}/ifindex"),
+                ifindex=attribute_text(f"{folder}/net/{name}/ifindex") if "ifindex" in wanted else "",
                 device=device,
                 port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
@@ -270,7 +284,7 @@ def _read_child(folder: str, name: str) -> RawChild:
     return RawChild(name, driver, "" if driver else attribute_text(f"{folder}/{MODALIAS}"))
 
 
-def _read_nodes(folder: str, classes: Container[str], children: Iterable[str]) -> tuple[str, ...]:
+def _read_nodes(folder: str, classes: Collection[str], children: Iterable[str]) -> tuple[str, ...]:
     """The device nodes through which a process, such as a VM, has only this VF."""
     vfio = [f"/dev/vfio/devices/{name}" for name in _names_if_any(folder, "vfio-dev", classes)]
     rdma = [f"/dev/infiniband/{name}" for name in _names_if_any(folder, "infiniband_verbs", classes)]
@@ -283,7 +297,7 @@ def _has_net(folder: str, children: Iterable[str]) -> bool:
     return any(os.access(f"{place}/net", os.F_OK) for place in (folder, *(f"{folder}/{child}" for child in children)))
 
 
-def _names_if_any(folder: str, kind: str, classes: Container[str]) -> list[str]:
+def _names_if_any(folder: str, kind: str, classes: Collection[str]) -> list[str]:
     """The devices of a class that most VFs have none of: to look first costs half of what an exception does."""
     return names_in(f"{folder}/{kind}") if kind in classes and os.access(f"{folder}/{kind}", os.F_OK) else []
 

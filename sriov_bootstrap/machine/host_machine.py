@@ -78,10 +78,16 @@ class HostMachine(HostEdges):
         return self.files.read_config()
 
     def read_pfs(
-        self, only: tuple[str, ...] = (), *, others: IsAskedFor | None = None, serial_numbers: bool = False
+        self,
+        only: tuple[str, ...] = (),
+        *,
+        others: IsAskedFor | None = None,
+        serial_numbers: bool = False,
+        vf_ifindexes: bool = True,
     ) -> tuple[RawPf, ...]:
         """See protocols.PassMachine."""
-        return self.netdevs.add_uppers(self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers))
+        raws = self.sysfs.read_pfs(only, others=others, serial_numbers=serial_numbers, vf_ifindexes=vf_ifindexes)
+        return self.netdevs.add_uppers(raws)
 
     def read_functions(
         self, only: Iterable[str] = (), *, without: Container[str] = (), serial_numbers: bool = False

@@ -62,8 +62,12 @@ class PassMachine(ActionMachine, Protocol):
         *,
         others: Callable[[str, str, str], bool] | None = None,
         serial_numbers: bool = False,
+        vf_ifindexes: bool = True,
     ) -> tuple[facts.RawPf, ...]:
-        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses."""
+        """Every NIC that is a PF, and other PFs that `others` says, by address and ids; or `only` these addresses.
+
+        With what costs a read more, for each PF or VF, only if it is asked for.
+        """
 
     def read_config(self) -> tuple[decode.ConfigFile, ...]:
         """Every config file, lowest folder first."""

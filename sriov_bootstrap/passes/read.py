@@ -85,6 +85,7 @@ def _read_vfs_and_users(
         only,
         others=lambda address, *ids: address in known or asks_for(config, address, *ids),
         serial_numbers=any(rule.match.serial_number for rule in config.pf),
+        vf_ifindexes=any(rule.vf for rule in config.pf),  # they tell whether a VF was bound anew
     )
     needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
     needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)

@@ -105,6 +105,16 @@ def test_serial_numbers_are_read_where_a_rule_asks_for_them(tree: HostTree, sysf
     assert "serial_number" not in sysfs.read_functions()[0].attributes
 
 
+@pytest.mark.parametrize("vf_ifindexes", [True, False])
+def test_the_index_of_a_vfs_netdev_is_read_if_it_is_asked_for(
+    tree: HostTree, sysfs: Sysfs, *, vf_ifindexes: bool
+) -> None:
+    tree.add_pf(num_vfs=1)
+    (pf,) = sysfs.read_pfs(vf_ifindexes=vf_ifindexes)
+    assert pf.netdevs[0].ifindex == "2"
+    assert pf.vfs[0].netdevs == (RawNetdev("ens1f0v0", flags="0x1002", ifindex="10" if vf_ifindexes else ""),)
+
+
 def test_every_function_is_read_or_those_that_are_asked_for(tree: HostTree, sysfs: Sysfs) -> None:
     tree.add_pf(num_vfs=2)
     tree.add_nvme()

@@ -169,11 +169,12 @@ class FakeMachine:
         *,
         others: Callable[[str, str, str], bool] | None = None,
         serial_numbers: bool = False,
+        vf_ifindexes: bool = True,
     ) -> tuple[RawPf, ...]:
         """Every PF as text, or `only` some; one that is no NIC if `others` says so."""
         pfs = [pf.facts for address, pf in self.pfs.items() if not only or address in only]
         return tuple(
-            self._raw(pf, serial_numbers=serial_numbers)
+            self._raw(pf, serial_numbers=serial_numbers, vf_ifindexes=vf_ifindexes)
             for pf in pfs
             if only or pf.is_nic or (others and others(pf.pci_address, f"0x{pf.vendor_id}", f"0x{pf.device_id}"))
         )
@@ -524,7 +525,7 @@ class FakeMachine:
 
     # -- facts back to text --
 
-    def _raw(self, pf: facts.PfFacts, *, serial_numbers: bool = False) -> RawPf:
+    def _raw(self, pf: facts.PfFacts, *, serial_numbers: bool, vf_ifindexes: bool) -> RawPf:
         texts = {
             "class": "0x020000" if pf.is_nic else "0x010802",
             "sriov_totalvfs": f"{pf.total_vfs}",
@@ -537,6 +538,9 @@ class FakeMachine:
             texts["serial_number"] = pf.serial_number or ""
         children = tuple(RawChild(dev.device, dev.driver) for dev in pf.netdevs if dev.device)
         netdevs, vfs = tuple(map(_raw_netdev, pf.netdevs)), tuple(map(self._raw_vf, pf.vfs))
+        if not vf_ifindexes:
+            unindexed = (tuple(replace(dev, ifindex="") for dev in vf.netdevs) for vf in vfs)
+            vfs = tuple(replace(vf, netdevs=devs) for vf, devs in zip(vfs, unindexed, strict=True))
         return RawPf(pf.pci_address, texts, pf.driver, netdevs, vfs, children)
 
     def _raw_vf(self, vf: facts.VfFacts) -> RawVf:
@@ -547,7 +551,8 @@ class FakeMachine:
         driver = vf.driver or (("virtio-pci" if is_virtio else "igbvf") if is_bound else "")
         children = (RawChild(f"virtio{vf.incarnation}", "virtio_net"),) if driver == "virtio-pci" else ()
         has_netdev = driver in {"virtio-pci", "igbvf"}
-        netdevs = (RawNetdev(f"v{vf.incarnation}", device=children[0].name if children else ""),) if has_netdev else ()
+        dev = RawNetdev(f"v{vf.incarnation}", device=children[0].name if children else "", ifindex=f"{vf.incarnation}")
+        netdevs = (dev,) if has_netdev else ()
         raw = RawVf(f"{vf.index}", address, driver, vf.iommu_group, vf.incarnation, vf.modalias, netdevs)
         return replace(raw, children=children)
 
