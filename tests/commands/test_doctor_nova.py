@@ -19,8 +19,10 @@ from sriov_bootstrap.core.config import Config, OpenStack
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.core.facts import EswitchFacts
 from sriov_bootstrap.core.nova_version import NovaVersion
+from sriov_bootstrap.core.state import State
 from sriov_bootstrap.doctor.nova.checks import check_nova
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey, Service, VfChange
+from sriov_bootstrap.formats.ini import parse_ini
 from sriov_bootstrap.render.host import Host
 
 NOVA = "/etc/nova/nova.conf"
@@ -496,8 +498,8 @@ REMEDIES = {
     **dict.fromkeys(("SB-E406", "SB-E407", "SB-E408", "SB-E413", "SB-E415", "SB-E417", "SB-W418"), RENDERED),
     "SB-E411": f"{RENDER} && {RESTART}",
     "SB-E414": f"write [DEFAULT] in {NOVA}, or move the lines to the right section, then: {RESTART}",
-    "SB-W419": f"remove live_migratable from {{0}}: without it VFs are not live-migratable either, then: {RESTART}",
-    "SB-W421": f"remove live_migratable from {{0}}: these VFs are not live-migratable, then: {RESTART}",
+    "SB-W419": f"remove live_migratable from {{0}} (without it VFs are not live-migratable either), then: {RESTART}",
+    "SB-W421": f"remove live_migratable from {{0}} (with it these VFs are not live-migratable either), then: {RESTART}",
 }
 BY_HAND = {
     "trusted true": 'write "trusted": "true" at {0}',
@@ -638,6 +640,33 @@ def test_a_restart_with_switchdev_is_for_when_vfs_are_free(mode: str, version: s
     findings = check_nova(Host(config, resolve(config, pfs), pfs), survey, print)
     (late,) = [finding for finding in findings if finding.code == "SB-W416"]
     assert ("are free" in late.remedy) is is_said
+
+
+@pytest.mark.parametrize(
+    ("seen_since", "spec", "version", "number"),
+    [
+        (50.0, GOOD_A, "33.0.2", 1),
+        (50.0, GOOD_A, "34.0.0", 1),  # for the VFs alone
+        (5.0, GOOD_A, "33.0.2", 0),
+        (None, GOOD_A, "33.0.2", 0),
+        (50.0, GOOD_B, "33.0.2", 0),
+        (50.0, f'{{"devname": "ens1f0", {IDS}}}', "33.0.2", 0),
+    ],
+)
+def test_a_nova_that_finds_new_vfs_does_not_find_those_of_a_pf_that_came_later(
+    seen_since: float | None, spec: str, version: str, number: int
+) -> None:
+    compute = replace(RUNNING, files=(parse_ini(NOVA, f"[pci]\ndevice_spec = {spec}\n"),))
+    survey = replace(LATE, compute=compute, nova=NovaVersion(version, "dpkg"), booted_at=1_700_000_000.0)
+    pfs = (make_pf(),)
+    config = make_config(make_rule(physical_network="physnet2"))
+    state = State(present_since={} if seen_since is None else {PF: seen_since})
+    findings = check_nova(Host(config, resolve(config, pfs), pfs, state=state), survey, print)
+    late = [finding for finding in findings if finding.code == "SB-W416"]
+    assert len(late) == number
+    if late and version.startswith("33"):
+        assert "may not have been there" in late[0].problem
+        assert late[0].evidence.endswith(f"; {PF} seen since 2023-11-14 22:14:10 UTC")
 
 
 GOOD_CONF = f'[pci]\n{pci(GOOD_A, GOOD_B)}alias = {{"name": "vf", {IDS}}}\nreport_in_placement = true\n'.encode()

@@ -13,8 +13,8 @@ from sriov_bootstrap.doctor.nova.files import check_nova_files
 from sriov_bootstrap.doctor.nova.placement import check_placement
 from sriov_bootstrap.doctor.nova.rules import check_rules
 from sriov_bootstrap.doctor.nova.specs import check_specs
-from sriov_bootstrap.doctor.nova.view import view_of
-from sriov_bootstrap.doctor.openstack.checks import check_start
+from sriov_bootstrap.doctor.nova.view import View, view_of
+from sriov_bootstrap.doctor.openstack.checks import SHOWN, check_start
 from sriov_bootstrap.doctor.openstack.survey import OpenStackSurvey
 from sriov_bootstrap.render.host import Host
 
@@ -34,8 +34,33 @@ def check_nova(host: Host, survey: OpenStackSurvey, note: Note) -> Iterator[Find
     yield from check_placement(view)
     yield from check_aliases(view)
     version = _version(host, survey)
-    if not version.finds_new_vfs:
+    if version.finds_new_vfs:
+        yield from _check_late_pfs(view, survey, version)
+    else:
         yield from _check_start(host, survey, version)
+
+
+def _check_late_pfs(view: View, survey: OpenStackSurvey, version: NovaVersion) -> Iterator[Finding]:
+    """nova finds new VFs itself, but not those of a PF that came later: it looks for the address when it starts."""
+    host, started_at = view.host, survey.compute.started_at
+    since = host.state.present_since
+    addresses = {row.spec.place.single for row in view.rows if row.spec.place}
+    late = tuple(
+        change
+        for change in survey.changes
+        if change.pf in addresses and started_at is not None and since.get(change.pf, started_at) > started_at
+    )
+    effect = f"{version} decides when it starts whether an address in a device_spec is a PF; it may not have been there"
+    said = [f"{change.pf} seen since {survey.time_of(since[change.pf])}" for change in late[:SHOWN]]
+    for finding in check_start(
+        host,
+        replace(survey, changes=late),
+        survey.compute,
+        "SB-W416",
+        effect,
+        serves=lambda rule: rule.is_for_nova,
+    ):
+        yield replace(finding, evidence="; ".join((finding.evidence, *said)))
 
 
 def _check_start(host: Host, survey: OpenStackSurvey, version: NovaVersion) -> Iterator[Finding]:

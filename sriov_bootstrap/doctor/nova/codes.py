@@ -204,16 +204,18 @@ traits. Then start nova-compute.
 When nova-compute looks at the host's PCI devices depends on its version:
 - 34 (2026.2) and later: once, when it starts. It never sees VFs that are created later, and goes on offering those
   that are gone, until it is restarted.
-- 32 and 33 (2025.2, 2026.1): every minute. They need no restart, so nothing is reported.
+- 32 and 33 (2025.2, 2026.1): every minute. They need no restart, so nothing is reported, except for a PF that was seen
+  only after they started and whose address is in a device_spec: whether it is a PF, they decide when they start.
 - before 32: every minute, but it keeps what it knew of VFs that disappeared and came back at the same address: it may
   give out VFs that do not exist (bug 2115729).
 Another eswitch mode is such a change, too: whether a VF is a port of a switch (capability switchdev) is read then.
 A version that is not known counts as the newest. sriov-bootstrap restarts nova-compute after a change; that has not
 happened, or has failed.
 
-Looked at: for each PF when its VFs changed, in /run/sriov-bootstrap/state/state.json; when the unit started, according
-to systemd; which nova the unit starts, in its venv, in the databases of dpkg and rpm, in the metadata of the system's
-Python, or in the label kolla_version of its container; else [openstack] release, if the config sets it.
+Looked at: for each PF when its VFs changed, and since when it has been seen, in /run/sriov-bootstrap/state/state.json;
+when the unit started, according to systemd; which nova the unit starts, in its venv, in the databases of dpkg and rpm,
+in the metadata of the system's Python, or in the label kolla_version of its container; else [openstack] release, if the
+config sets it.
 
 What to do: restart the unit with systemctl restart. sriov-bootstrap status says why a restart is still waiting. With
 a PF in switchdev do it while its VFs are free: nova 34 takes that capability from the VF's netdev, which a VF in a VM

@@ -134,11 +134,11 @@ def _migratable(view: View, entry: Entry, spec: DeviceSpec) -> Iterator[Finding]
     if parse_boolean(value) is False:
         said = json.dumps(value)
         problem = f"live_migratable: {said} counts as set: {REFUSES_OLD_LIBVIRT}"
-        change = f"remove live_migratable from {entry.place}: without it VFs are not live-migratable either"
+        change = f"remove live_migratable from {entry.place} (without it VFs are not live-migratable either)"
         yield _spec_finding(view, "SB-W419", entry, problem, change=change)
     elif spec.tags.get("physical_network"):
         problem = f"nova ignores live_migratable for VFs with a physical_network, but {REFUSES_OLD_LIBVIRT}"
-        change = f"remove live_migratable from {entry.place}: these VFs are not live-migratable"
+        change = f"remove live_migratable from {entry.place} (with it these VFs are not live-migratable either)"
         yield _spec_finding(view, "SB-W421", entry, problem, change=change)
 
 
