@@ -176,10 +176,10 @@ def _costs(pf: PfReport) -> Iterator[str]:
 def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_json: bool) -> int:
     """What would be done, and what it would cost whom."""
     changing = [pf for pf in report.pfs if pf.will_change_vfs or pf.will_move_vfs]
-    units, problem = _units(machine, loaded) if changing else ({}, "")
+    units, lines, problem = _units(machine, loaded) if changing else ((), (), "")
     machine.say("")
     if as_json:
-        print(to_json({"report": report, "would_restart": tuple(units), "problem": problem}).decode())
+        print(to_json({"report": report, "would_restart": units, "problem": problem}).decode())
         return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
     if not report.pfs:
         print(NOTHING_TO_DO)
@@ -191,8 +191,8 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
             print(f"  {line}")
         if pf.is_degraded and pf.hint:
             print(f"  hint: {pf.hint}")
-    for unit, why in units.items():
-        print(f"{unit} would restart" + (f": {printable(why)}" if why else ""))
+    for line in lines:
+        print(line)
     for note in (*report.notes, *report.table_problems):
         sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
@@ -201,13 +201,16 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
 
 
-def _units(machine: HostMachine, loaded: Loaded) -> tuple[dict[str, str], str]:
-    """Unit that would restart -> what for; and why that is not known."""
+def _units(machine: HostMachine, loaded: Loaded) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Units that would restart; a line about each, and about what would be spared; and why that is not known."""
     from sriov_bootstrap.core.followup import Need
     from sriov_bootstrap.passes.restarts import preview
 
     try:
         plans = preview(machine, loaded.config.services)
     except SriovBootstrapError as error:
-        return {}, error.message
-    return {plan.name: plan.why for plan in plans if plan.need in {Need.RESTART, Need.WAIT}}, ""
+        return (), (), error.message
+    due = [plan for plan in plans if plan.need in {Need.RESTART, Need.WAIT}]
+    lines = [f"{plan.name} would restart" + (f": {printable(plan.why)}" if plan.why else "") for plan in due]
+    lines += [printable(plan.why) for plan in plans if plan.need is Need.FINDS_VFS]
+    return tuple(plan.name for plan in due), tuple(lines), ""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from builders import PF, PF3, vf_address
 from fakes_host import HostTree, rule
+from fakes_systemd import FakeUnit, fake_systemd
 from shells import Shell
 from sriov_bootstrap.commands.consent import has_consent
 from sriov_bootstrap.commands.once import print_plan, print_report
@@ -277,6 +278,25 @@ def test_a_dry_run_of_another_driver_asks_who_would_restart_and_removes_no_vf(tr
     assert (code, err.count("the units that would restart are unknown")) == (0, 1)
     assert out.splitlines()[0].endswith("then bind 2 VFs to vfio-pci")
     assert "would be removed" not in out
+
+
+def test_a_dry_run_says_why_nova_compute_would_not_restart(
+    tree: HostTree, shell: Shell, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.add_pf(num_vfs=2)
+    tree.configure(rule(1) + '[services]\nnova_restart = "when_needed"\n')
+    tree.write("var/lib/dpkg/status", "Package: nova-common\nStatus: install ok installed\nVersion: 3:33.0.2-1\n")
+    unit = FakeUnit(left_inactive=1_000_000, process_began=1_000_000)
+    folder = tmp_path_factory.mktemp("bus")
+    with fake_systemd(folder, {"nova-compute.service": unit, "neutron-sriov-agent.service": unit}) as (systemd, _):
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", systemd.address)
+        code, out, _ = shell.run("--once", "--dry-run")
+    assert code == 0
+    assert out.splitlines()[-3:] == [
+        "neutron-sriov-agent.service would restart: the agent reads the VFs of a PF once",
+        'nova-compute.service: not restarted (nova_restart = "when_needed"): nova 33.0.2 (dpkg) finds new VFs itself',
+        "dry run: nothing was changed",
+    ]
 
 
 def test_a_dry_run_with_force_names_who_would_lose_a_vf(tree: HostTree, shell: Shell) -> None:
