@@ -22,6 +22,8 @@ MECHANISM_DRIVER = "sriovnicswitch"
 SWITCH_DRIVERS = frozenset({"openvswitch", "ovn"})  # what binds ports with the capability switchdev
 HARDWARE_OFFLOAD_TYPE = "port_hardware_offload_type"  # an extension driver: neutron/plugins/ml2/extensions
 OFFLOAD_TYPE_SINCE = 28  # nova's number of 2023.2
+PORT_TRUSTED = "port_trusted"  # the same of the port attribute `trusted`
+PORT_TRUSTED_SINCE = 30  # nova's number of 2024.2
 
 
 def render_agent(host: Host, _ask: Ask) -> Rendering:
@@ -70,6 +72,8 @@ def render_server(host: Host, _ask: Ask) -> Rendering:
         "has_switches": bool(of_switches) or tunnels,
         "lacks_switch_driver": not SWITCH_DRIVERS.intersection(table.mechanism_drivers),
         "offload_extension": HARDWARE_OFFLOAD_TYPE if host.release.nova >= OFFLOAD_TYPE_SINCE else "",
+        "has_trusted": any(port.rule.trusted for port in ports),
+        "trusted_extension": PORT_TRUSTED if host.release.nova >= PORT_TRUSTED_SINCE else "",
         "drivers_problem": drivers_problem,
         "vlan_ranges": [*table.network_vlan_ranges, *open_networks],
         "without_range": open_networks,
