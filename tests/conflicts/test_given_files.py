@@ -62,6 +62,7 @@ from sriov_bootstrap.conflicts.survey import Format
         "aide",
         "restic",
         "borg",
+        "duplicity",
         "rclone",
         "cpio",
         "gpg",
@@ -76,6 +77,15 @@ from sriov_bootstrap.conflicts.survey import Format
         "tr",
         "sort",
         "uniq",
+        "alertmanager",
+        "namei",
+        "prometheus-node-exporter",
+        "zabbix_agent2",
+        "zabbix_agentd",
+        "sriov-bootstrap",
+        "sriov-bootstrap-metrics",
+        "mapfile",
+        "readarray",
     ],
 )
 def test_what_looks_at_files_or_takes_them_away_takes_no_settings(command: str) -> None:

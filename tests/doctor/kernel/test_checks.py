@@ -274,6 +274,14 @@ def test_who_leaves_the_iommu_off(
 
 
 @pytest.mark.parametrize(
+    ("vendor", "table"), [pytest.param(INTEL, "DMAR", id="intel"), pytest.param(AMD, "IVRS", id="amd")]
+)
+def test_the_table_that_is_missing_is_named(vendor: str, table: str) -> None:
+    (found,) = check_firmware(make_host(cpu_vendor=vendor), make_survey(acpi_tables=("APIC",)))
+    assert found.evidence == f"no {table} table in /sys/firmware/acpi/tables, and /sys/kernel/iommu_groups is empty"
+
+
+@pytest.mark.parametrize(
     ("host", "survey", "said"),
     [
         (make_host(cpu_vendor=""), make_survey(), "why no IOMMU is in use"),
