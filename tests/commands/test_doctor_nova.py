@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -524,10 +525,11 @@ BY_HAND = {
 OPTION = {"wrong in the second line": f"{NOVA}:2"}
 RELOAD = {"old alias": "systemctl daemon-reload && "}  # nova 14 gets the file by an option of its unit
 # Where it is not the whole option.
+CUT = "cal_" if sys.version_info >= (3, 13) else "al_"  # json points to the comma, and before to what follows it
 EVIDENCE = {
     "missing quote": 'device_spec: ...a", "physical_network": "physnet2}...',
     "single quotes": f"device_spec: ...{{'address': '{PF}...",
-    "stray comma": 'device_spec: ...al_network": "physnet2",}...',
+    "stray comma": f'device_spec: ...{CUT}network": "physnet2",}}...',
     "cut": f'device_spec: ...ddress": "{PF}",...',
     "wrong in the second line": f'device_spec = {{"address": "{PF}", ...',
     "option of the documentation": "dev_spec = ...",
