@@ -3,13 +3,14 @@
 A guest may hang, or its kernel panic, because an emulated CPU has to wait for this machine. So its console is watched.
 A healthy boot is never silent for long: the kernel and systemd print what they start, and while systemd waits for
 something it prints that, too. A guest that has been silent for SILENT_SECONDS, or panicked, is started again, once in a
-boot, and counted.
+boot, and counted. The time that its emulator waited for a processor does not count: a busy machine is no fault of the
+guest's.
 """
 
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -98,6 +99,18 @@ def boot(wait: Callable[[], object], again: Callable[[], str]) -> None:
     except HungError as error:
         SEEN.hung.append(f"{str(error).splitlines()[0]}; {again()}")
         wait()
+
+
+def waited_seconds(pid: int, proc: Path = Path("/proc")) -> float:
+    """How long a process could not run for want of a processor: that thread of it which waited longest.
+
+    The second number of schedstat, in nanoseconds (Documentation/scheduler/sched-stats.rst); 0 where there is none.
+    """
+    texts = []
+    for task in (proc / f"{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread may end
+            texts.append(task.read_text())
+    return max((int(text.split()[1]) for text in texts), default=0) / 1e9
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .answers import PORT as ANSWERS_PORT
+from .boot import waited_seconds
 from .emulator import Emulator, emulator
 from .image import Image
 from .qmp import Qmp, QmpError
@@ -120,6 +121,10 @@ class Qemu:
         except BaseException:
             self.kill()
             raise
+
+    def usable_time(self) -> float:
+        """Seconds of a clock that stands still while it waits for a processor of this machine."""
+        return time.monotonic() - waited_seconds(self.process.pid)
 
     def plug_igb(self, root_port: str, device_id: str, mac: str) -> None:
         hub = 100 + int(root_port.removeprefix("rp"))

@@ -185,7 +185,7 @@ class Vm:
 
     def _wait_for_answer(self) -> Watch:
         """Wait for the first answer, early in the boot: it depends on nothing under test."""
-        watch = Watch(self._qemu.console)
+        watch = Watch(self._qemu.console, now=self._qemu.usable_time)
         while not self._answers.connect():
             self._check(watch)
         return watch

@@ -1,5 +1,7 @@
 """A guest that hangs while it boots is booted once more, counted and said: without a guest."""
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from lab import boot
 from lab.answers import greeting_seconds
-from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch
+from lab.boot import BOOT_SECONDS, SILENT_SECONDS, BootError, Boots, HungError, Watch, waited_seconds
 from side_by_side import FIRST, SAME_WORK, together, with_own_guest
 from sources import ROOT
 
@@ -52,6 +54,19 @@ def test_a_console_that_stops_growing_is_a_silent_guest(tmp_path: Path, clock: C
     clock.now += 1
     with pytest.raises(HungError, match=f"nothing on the console for {SILENT_SECONDS + 1:.0f} s"):
         watch.check()
+
+
+def test_a_process_that_waits_for_a_processor_waits_as_long_as_the_thread_that_waits_longest(tmp_path: Path) -> None:
+    for thread, waited in {"7": 1_500_000_000, "8": 250_000_000}.items():
+        (tmp_path / f"7/task/{thread}").mkdir(parents=True)
+        (tmp_path / f"7/task/{thread}/schedstat").write_text(f"52377134492 {waited} 1670334\n")
+    (tmp_path / "7/task/9/schedstat").mkdir(parents=True)
+    assert waited_seconds(7, tmp_path) == 1.5
+    assert waited_seconds(8, tmp_path) == 0
+
+
+def test_what_a_process_waits_for_a_processor_is_found_out() -> None:
+    assert 0 <= waited_seconds(os.getpid()) <= time.monotonic()
 
 
 PANIC = "[    0.044000] Kernel panic - not syncing: timer doesn't work\r\n[    0.044000] CPU: 0\n"
