@@ -1,7 +1,10 @@
 """tmpfiles.d(5): `w` lines, with which systemd-tmpfiles writes to files at boot, or when something runs it."""
 
+import posixpath
 import re
 from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.scripts import masters_of_settings
@@ -27,8 +30,20 @@ def without_harmless(text: str) -> str:
 
 
 def read(search: Search) -> Iterator[Master]:
-    """Lines that are understood; the others are mentions."""
+    """Lines that are understood; the others are mentions. Of those with one path the first counts."""
+    first: dict[str, Master] = {}
     for source in in_force(search.survey.sources_of(Format.TMPFILES)):
         is_sure = not source.caller or source.caller.rpartition(":")[0].endswith(UNITS)
         doubt = "" if is_sure else f"only {source.caller} applies it, if that line is run"
-        yield from masters_of_settings(source, search, LINE, doubt)
+        for master in masters_of_settings(source, search, LINE, doubt):
+            yield master if source.caller else _as_first(master, source, first)
+
+
+def _as_first(master: Master, source: Source, first: dict[str, Master]) -> Master:
+    """As it is, or as one that systemd-tmpfiles ignores: of those with one path, globs and all, it keeps one."""
+    kind, path = source.text.split("\n", master.line)[master.line - 1].split()[:2]
+    kept = first.setdefault(posixpath.normpath(path.strip('"')), master)
+    if kept.num_vfs == master.num_vfs or "+" in kind:  # several w+ are all applied
+        return master
+    doubt = f"systemd-tmpfiles ignores it, since {kept.place} has the same path"
+    return replace(master, is_certain=False, doubt=doubt, is_lasting=False)

@@ -67,3 +67,22 @@ def test_lines_that_write_nothing_are_no_mention(tree: HostTree, capsys: pytest.
 def test_lines_that_may_write_are_mentioned(tree: HostTree, capsys: pytest.CaptureFixture[str], line: str) -> None:
     write_files(tree, {"etc/tmpfiles.d/v.conf": f"{line}\n"})
     assert [found["code"] for found in diagnosed(tree, capsys)] == ["SB-W367"]
+
+
+@pytest.mark.parametrize(
+    ("files", "rules"),
+    [
+        ({"etc/tmpfiles.d/a.conf": EIGHT, "etc/tmpfiles.d/b.conf": FOUR}, {PF: 8}),
+        ({"etc/tmpfiles.d/a.conf": EIGHT, "etc/tmpfiles.d/b.conf": EIGHT}, {PF: 8}),
+        ({"usr/lib/tmpfiles.d/b.conf": EIGHT, "run/tmpfiles.d/a.conf": FOUR}, {PF: 4}),
+        ({"etc/tmpfiles.d/a.conf": EIGHT + FOUR.replace("/net/", "//net/")}, {PF: 8}),
+        ({"etc/tmpfiles.d/a.conf": EIGHT + FOUR.replace(FILE, f'"{FILE}"')}, {PF: 8}),
+        ({"etc/tmpfiles.d/a.conf": EIGHT + FOUR.replace("ens1f0", "ens1f[0]")}, {}),
+        ({"etc/tmpfiles.d/a.conf": EIGHT, "etc/tmpfiles.d/b.conf": FOUR.replace("w", "w+", 1)}, {}),
+    ],
+)
+def test_of_lines_with_one_path_the_first_counts(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, rules: dict[str, int | str]
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == rules
