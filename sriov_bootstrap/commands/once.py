@@ -11,7 +11,7 @@ from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
-from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.state import REQUESTED
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.read import Loaded, load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.followup import FollowUpReport, UnitResult
 
 NOTHING_TO_DO = "nothing to do: no rule in the config (sriov-bootstrap init prints one for this host)"
-ASKED = Handover(is_asked=True)
 BUS_TRIES = 3
 A_MOMENT = 0.05
 
@@ -32,12 +31,12 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
     machine.say = say = progress_printer()
     loaded = load_config(machine, None)
     if dry_run or force:
-        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force, handover=ASKED)
+        plan = run_pass(machine, loaded, mode=Mode.OBSERVE, force=force, handover=REQUESTED)
         if dry_run:
             return print_plan(machine, loaded, plan, as_json=as_json)
         if not _may_force(plan):
             return ExitCode.DEGRADED
-    report = run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=ASKED)
+    report = run_pass(machine, loaded, mode=Mode.APPLY, force=force, handover=REQUESTED)
     report = _set_vfs_left_alone(machine, loaded, report)
     # Making the page takes as long as a pass that changes nothing, which leaves the daemon's page alone.
     has_news = report.results or report.is_degraded or loaded.config.metrics.textfile

@@ -4,7 +4,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from sriov_bootstrap.core.state import Handover
+from sriov_bootstrap.core.state import REQUESTED
 from sriov_bootstrap.machine import jobs
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.read import Loaded
@@ -19,7 +19,7 @@ def run(machine: HostMachine, *, log_format: str) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon handles it: the first pass reads the config anyway
     state = machine.load_state()[0]
     loaded = jobs.load(machine, None)
-    first = jobs.start_pass(machine, loaded, Handover(is_asked=True))
+    first = jobs.start_pass(machine, loaded, REQUESTED)
 
     import asyncio
     import gc

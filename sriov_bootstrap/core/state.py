@@ -76,6 +76,18 @@ class Handover(Struct, frozen=True):
     is_asked: bool = False
     had_events: bool = False
 
+    def after_failure(self, given: "Handover") -> "Handover":
+        """The same once a pass that was `given` that has failed: nobody has counted it, or done what was requested."""
+        return Handover(
+            self.udev_resyncs + given.udev_resyncs,
+            self.failures + given.failures + 1,
+            self.is_asked or given.is_asked,
+            self.had_events or given.had_events,
+        )
+
+
+REQUESTED = Handover(is_asked=True)
+
 
 class State(Struct, frozen=True):
     """state.json.

@@ -6,8 +6,8 @@ pipe and can be left behind, so nothing here ever blocks. Times are CLOCK_MONOTO
 What may be done, and when, is one table, `Daemon._duties`. Nothing else starts anything. Each `_on_...` notes what
 happened in a few times and flags:
 
-- `_dirty_since`, `_last_event`: udev, SIGHUP, a carrier, the end of a jam. A pass follows when a burst is over;
-- `_look_at`: a pass without an event, as a retry or as the safety net;
+- `_times`: udev, SIGHUP, a carrier, the end of a jam, after which a pass follows when the burst is over; and when there
+  is to be one without an event, as a retry or as the safety net;
 - `_restarts.due_at`: a round of restarts, some quiet seconds after VFs last changed, or when systemd is asked again.
 
 One pass at a time, one round at a time, never both: a round that begins within a pass would ask for units that the pass
@@ -28,19 +28,17 @@ from sriov_bootstrap.base.processes import SILENT_SECONDS, Job, ProcessEnd
 from sriov_bootstrap.core import events, repetition
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.notices import Notice
-from sriov_bootstrap.core.state import Handover, State
+from sriov_bootstrap.core.state import REQUESTED, Handover, State
 from sriov_bootstrap.daemon.carriers import CarrierWakeUps
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
+from sriov_bootstrap.daemon.pass_times import SAFETY_NET_SECONDS, PassTimes
 from sriov_bootstrap.daemon.protocols import CarrierWatch, DaemonMachine, WakeUps
 from sriov_bootstrap.daemon.publication import Publication
 from sriov_bootstrap.daemon.restarts import Restarts
 from sriov_bootstrap.daemon.schedule import Duty, Schedule
 from sriov_bootstrap.passes.read import Loaded
 
-QUIET_SECONDS = 0.15  # events come in bursts: a driver reload is dozens
-PATIENCE_SECONDS = 2.0  # and an endless burst must not put off the pass for ever
-SAFETY_NET_SECONDS = 600.0
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
 READY_RETRY_SECONDS = 0.1  # systemd's queue was full
@@ -67,6 +65,7 @@ class Daemon:
         self._loaded = loaded
         self._state = state
         self._handover = Handover()
+        self._given = REQUESTED  # what the pass under way was given; the first one, by whoever started it
         self._pass = JobSlot(host, self._on_pass_end, clock=clock)
         self._restarts = Restarts(host, self._on_restarted, self._say, clock=clock)
         self._was_woken = True  # whether the current pass was triggered by an event
@@ -77,9 +76,7 @@ class Daemon:
         self._is_ready = False
         self._has_looked = False
         self._began = clock()
-        self._dirty_since = NEVER  # the first event that no pass has seen yet
-        self._last_event = 0.0
-        self._look_at = NEVER  # safety net or retry
+        self._times = PassTimes()
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
@@ -95,7 +92,7 @@ class Daemon:
             Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
             Duty(lambda: self._pass.silent_at, lambda: True, self._give_up_pass),
             Duty(lambda: self._restarts.silent_at, lambda: True, self._restarts.give_up),
-            Duty(self._next_pass_at, lambda: self._pass.is_free, self._start_pass),
+            Duty(lambda: self._times.due_at, lambda: self._pass.is_free, self._start_pass),
             Duty(lambda: self._restarts.due_at, self._is_idle, lambda now: self._restarts.start(self._loaded, now)),
             Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
             Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
@@ -141,7 +138,7 @@ class Daemon:
 
     def _may_tell(self) -> bool:
         """Not during the boot: the log and the page take longer to load than the first pass."""
-        return self._is_ready or (self._pass.is_free and self._dirty_since == NEVER)
+        return self._is_ready or (self._pass.is_free and not self._times.has_events)
 
     # -- ready, alive --
 
@@ -166,13 +163,9 @@ class Daemon:
 
     # -- passes --
 
-    def _next_pass_at(self) -> float:
-        quiet_at = max(self._last_event + QUIET_SECONDS, self._dirty_since)
-        return min(self._look_at, quiet_at, self._dirty_since + PATIENCE_SECONDS)
-
     def _start_pass(self, now: float) -> None:
-        self._was_woken = self._dirty_since != NEVER or self._failures > 0  # a retry may be the event's, too
-        self._dirty_since, self._look_at = NEVER, now + SAFETY_NET_SECONDS
+        self._was_woken = self._times.has_events or self._failures > 0  # a retry may be the event's, too
+        self._times.begin(now)
         last_good = self._loaded.config
         self._loaded = self._host.load_config(last_good)
         try:
@@ -180,7 +173,7 @@ class Daemon:
         except SriovBootstrapError as error:
             self._on_pass_failure(error.message, error.hint)
             return
-        self._handover = Handover()
+        self._given, self._handover = self._handover, Handover()
 
     def _on_pass_end(self, line: bytes) -> None:
         now = self._clock()
@@ -191,18 +184,19 @@ class Daemon:
             self._on_pass_failure(f"the pass failed: {error.message}", error.hint)
             return
         before, self._state, self._has_looked = self._state, state, True
+        self._given = Handover()
         report = state.report
         self._unsaid += events.pass_events(report, before.report)
         self._is_stale = True
         self._failures = self._failures + 1 if repetition.is_worth_retrying(report) else 0
         delay = repetition.next_look_seconds(state, self._failures, now=now)
-        self._look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
+        self._times.look_at = now + (SAFETY_NET_SECONDS if delay is None else delay)
         if repetition.is_unfinished(report):
-            self._look_at = now + AGAIN_SECONDS
+            self._times.look_at = now + AGAIN_SECONDS
         if state.pending and state.pending.changed_at is not None:
             self._restarts.due_at = state.pending.changed_at + self._loaded.config.services.settle_seconds
         self._inspection.want()
-        if report.losses and not self._was_woken and self._dirty_since == NEVER:
+        if report.losses and not self._was_woken and not self._times.has_events:
             self._log(Level.WARNING, "VFs disappeared without a udev event", LOOK_AT_UDEVD)
         self._watch_jam()
         self._carriers.follow(report)
@@ -210,8 +204,8 @@ class Daemon:
     def _on_pass_failure(self, text: str, hint: str) -> None:
         self._failures += 1
         self._is_stale = True  # only the time is new: the page shows that this process is alive
-        self._handover = replace(self._handover, failures=self._handover.failures + 1)
-        self._look_at = self._clock() + (repetition.retry_delay_seconds(self._failures) or 0.0)
+        self._given, self._handover = Handover(), self._handover.after_failure(self._given)
+        self._times.look_at = self._clock() + (repetition.retry_delay_seconds(self._failures) or 0.0)
         self._log(Level.ERROR, text, hint)
 
     def _give_up_pass(self, _now: float) -> None:
@@ -249,8 +243,7 @@ class Daemon:
             self._want_pass()
 
     def _want_pass(self) -> None:
-        self._last_event = self._clock()
-        self._dirty_since = min(self._dirty_since, self._last_event)
+        self._times.note_event(self._clock())
         self._wake.set()
 
     def _on_reload(self) -> None:

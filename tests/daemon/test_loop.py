@@ -326,7 +326,30 @@ def test_a_pass_that_broke_is_logged_counted_and_tried_again(settled: Stage) -> 
     assert Event(Level.ERROR, text, {"hint": hint}) in settled.host.logged
     settled.advance(5.1)
     assert times(settled)[3:] == [round(ended + 5.0, 2)]
-    assert settled.host.passes[3].handover == Handover(failures=1)
+    assert settled.host.passes[3].handover == Handover(failures=1, had_events=True)
+
+
+def test_what_a_pass_that_broke_was_told_counts_with_the_next_one(settled: Stage) -> None:
+    settled.signal(signal.SIGHUP)
+    settled.udev.send(b"o")
+    settled.advance(0.2)
+    settled.end_pass(None)
+    settled.udev.send(b"o")
+    settled.advance(0.2)
+    settled.end_pass(None)
+    settled.advance(10.1)
+    told = Handover(udev_resyncs=2, failures=2, is_asked=True, had_events=True)
+    assert settled.host.passes[-1].handover == told
+    settled.end_pass(make_state())
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert settled.host.passes[-1].handover == Handover(had_events=True)
+
+
+def test_a_start_whose_first_pass_broke_is_still_a_request(stage: Stage) -> None:
+    stage.end_pass(None)
+    stage.advance(0.2)
+    assert stage.host.passes[-1].handover == Handover(failures=1, is_asked=True)
 
 
 def test_a_pass_that_finds_no_room_for_a_process_is_tried_again(settled: Stage) -> None:
@@ -359,7 +382,7 @@ def test_a_pass_that_says_nothing_is_given_up_and_the_next_one_comes(settled: St
     assert f"a pass hung for 120 s and was abandoned (process {hung.pid})" in settled.texts
     settled.advance(5.0)
     assert settled.passes == 4
-    assert settled.host.passes[3].handover == Handover(failures=1)
+    assert settled.host.passes[3].handover == Handover(failures=1, had_events=True)
     pages = len(settled.host.pages)
     settled.end_pass(make_state())
     assert len(settled.host.pages) == pages + 1
