@@ -49,6 +49,7 @@ def report_pf(
         reason=verdict.reason if verdict else None,
         message=printable(verdict.message if verdict else _quiet_text(plan, results)),
         hint=printable(verdict.hint if verdict else ""),
+        is_final=bool(verdict and verdict.is_final),
         vfs_held=len(plan.held),
         remark="" if results else plan.remark,
         eswitch_victims=() if results else tuple(map(printable, plan.victims)),

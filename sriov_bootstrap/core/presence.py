@@ -65,6 +65,16 @@ def absences(rule: PfRule, devices: Inventory) -> tuple[Absence, ...]:
     return tuple(why_absent(function, devices.platform, rule) for function in ordered)
 
 
+def are_final(rule: PfRule, found: tuple[Absence, ...]) -> bool:
+    """Whether the rule names a card that is here and can have no VFs until it is added to the bus again.
+
+    The kernel makes sriov_totalvfs when it adds a device, or never (drivers/pci/iov.c, sriov_init). By another selector
+    it may mean a card that is still to come: at boot, a netdev may have the name that another one is about to get.
+    """
+    names_card = is_exact(rule.match.pci_address) or is_exact(rule.match.serial_number)
+    return names_card and not any(absence.function.offers for absence in found)
+
+
 def message_of(rule: PfRule, found: tuple[Absence, ...]) -> str:
     """Why the rule takes no PF: the first function, and how many more."""
     first, more = found[0], len(found) - 1

@@ -46,11 +46,12 @@ class Traits(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """A refusal or a failure: why, in words, and what to do."""
+    """A refusal or a failure: why, in words, and what to do. `is_final`: as in Traits, for this case of its reason."""
 
     reason: Reason
     message: str
     hint: str = ""
+    is_final: bool = False
 
 
 TRAITS = {

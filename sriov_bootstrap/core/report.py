@@ -113,7 +113,8 @@ class PfReport(Struct, frozen=True):
     `vf_attributes_differing`: how many VFs that nobody uses have not the attributes that the rule says.
     `awaits_carrier`: rates of VFs are set once the PF has a carrier. `rates_need_carrier`: they go with it, too.
     `eswitch_desired`: the mode that the rule says, "" if it says none; what there is is only known then.
-    `eswitch_victims`: what would lose its traffic by a mode that was not set, beside VFs that would go.
+    `eswitch_victims`: what would lose its traffic by a mode that was not set, beside VFs that would go. `is_final`: see
+    Verdict.
     """
 
     rule: str
@@ -147,6 +148,7 @@ class PfReport(Struct, frozen=True):
     representors: int = 0
     representors_desired: int = 0
     eswitch_victims: tuple[str, ...] = ()
+    is_final: bool = False
 
     @property
     def vfs_in_use(self) -> int:
@@ -164,6 +166,7 @@ class PfReport(Struct, frozen=True):
         return (
             self.state in {PfState.OK, PfState.OPTIONAL}
             or not self.required
+            or self.is_final
             or bool(self.reason and self.reason.traits.is_final)
         )
 

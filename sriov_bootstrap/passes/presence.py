@@ -77,7 +77,8 @@ def find_devices(
 def _verdict(rule: PfRule, pfs: tuple[PfFacts, ...], devices: Inventory) -> Verdict | None:
     if found := presence.absences(rule, devices):
         remedy = found[0].remedy if rule.num_vfs else ASKS_FOR_NONE
-        return Verdict(Reason.ABSENT, presence.message_of(rule, found), remedy)
+        is_final = presence.are_final(rule, found)
+        return Verdict(Reason.ABSENT, presence.message_of(rule, found), remedy, is_final)
     remedy = presence.nothing_remedy(rule, pfs, devices) or (IN_A_VM if devices.platform.is_guest else "")
     return Verdict(Reason.ABSENT, f'no PF matches rule "{rule.name}" ({rule.match})', remedy) if remedy else None
 

@@ -10,6 +10,7 @@ from sriov_bootstrap.core.presence import (
     Inventory,
     StrayNetdev,
     absences,
+    are_final,
     is_meant,
     is_virtual,
     message_of,
@@ -18,6 +19,7 @@ from sriov_bootstrap.core.presence import (
 )
 
 BARE = make_pf(total_vfs=0)
+SERIAL = "3c-fd-fe-ff-ff-aa-bb-00"
 ACCELERATOR = make_pf(
     pci_address="0000:6b:00.0", total_vfs=0, is_nic=False, driver="qat", vendor_id="8086", device_id="4940", netdevs=()
 )
@@ -137,3 +139,22 @@ def test_a_pf_without_driver_may_be_the_one_that_a_rule_means() -> None:
     bare = make_pf(driver="", netdevs=())
     assert nothing_remedy(NAMED, (bare,), Inventory()).startswith(f"{PF} has no driver, and so no netdev: modprobe ")
     assert not nothing_remedy(make_rule(match=Match(pci_address=PF2)), (bare,), Inventory())
+
+
+@pytest.mark.parametrize(
+    ("match", "offers", "is_final"),
+    [
+        pytest.param(Match(pci_address=PF), "", True, id="by address"),
+        pytest.param(Match(serial_number=SERIAL), "", True, id="by the card's number"),
+        pytest.param(Match(pci_address=PF), "0", False, id="a driver or firmware that may change its mind"),
+        pytest.param(Match(pci_address="0000:3b:*"), "", False, id="a glob, which may mean another as well"),
+        pytest.param(Match(netdev="ens1f0"), "", False, id="a name, which another may be about to get"),
+        pytest.param(Match(driver="igb"), "", False, id="a driver, which another may be about to get"),
+    ],
+)
+def test_a_card_that_is_here_without_vfs_is_not_waited_for(match: Match, offers: str, *, is_final: bool) -> None:
+    rule = make_rule(match=match)
+    function = Function(replace(BARE, serial_number=SERIAL), offers=offers)
+    found = absences(rule, Inventory((function,)))
+    assert found
+    assert are_final(rule, found) is is_final

@@ -22,10 +22,10 @@ def test_a_line_has_a_name(pf: PfReport, text: str) -> None:
     assert str(pf) == text
 
 
-def line(state: PfState, reason: Reason | None = None, *, required: bool = True) -> PassReport:
+def line(state: PfState, reason: Reason | None = None, *, required: bool = True, is_final: bool = False) -> PassReport:
     """A pass over one PF, of which one VF is in use."""
     vfs = (VfReport(0, "0000:3b:02.0", user="bond0"), VfReport(1, "0000:3b:02.1"))
-    return PassReport(pfs=(PfReport("a", "4", state, reason=reason, required=required, vfs=vfs),))
+    return PassReport(pfs=(PfReport("a", "4", state, reason=reason, required=required, is_final=is_final, vfs=vfs),))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def line(state: PfState, reason: Reason | None = None, *, required: bool = True)
         (line(PfState.DEGRADED, Reason.ABSENT), True, False),
         (line(PfState.DEGRADED, Reason.ABSENT, required=False), True, True),
         (line(PfState.DEGRADED, Reason.EXCEEDS_MAX), True, True),
+        (line(PfState.DEGRADED, Reason.ABSENT, is_final=True), True, True),
     ],
 )
 def test_a_boot_waits_only_where_waiting_helps(report: PassReport, *, is_degraded: bool, is_settled: bool) -> None:

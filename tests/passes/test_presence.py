@@ -78,6 +78,7 @@ def test_what_is_here_without_sr_iov_is_named(match: Match, mode: Mode) -> None:
     assert line.reason is Reason.ABSENT
     assert line.message == f'{OTHER} (ens7): SR-IOV is disabled in its firmware (matched by rule "tenant-a": {match})'
     assert line.hint.startswith("enable SR-IOV for it")
+    assert line.is_final is line.is_settled is bool(match.pci_address)
 
 
 def test_config_space_is_read_of_what_a_rule_means_alone() -> None:
