@@ -163,11 +163,8 @@ def launch(argv: list[str]) -> Child:
 
 
 def has_ended(launched: Child) -> bool:
-    """Whether a command has; asked again afterwards, it still has."""
-    try:
-        return os.waitpid(launched.pid, os.WNOHANG)[0] != 0
-    except ChildProcessError:
-        return True
+    """Whether a command has ended. It is not reaped: until end(), nothing else can have its pid."""
+    return os.waitid(os.P_PID, launched.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def said_by(launched: Child) -> bytes:

@@ -259,6 +259,28 @@ def test_a_child_that_goes_on_is_not_waited_for_for_ever() -> None:
     child.end(started.pid)
 
 
+# -- launch --
+
+
+def test_a_command_that_has_ended_keeps_its_pid_until_it_is_told_to_end() -> None:
+    launched = child.launch(["true"])
+    os.close(launched.fd)
+    descriptor = os.pidfd_open(launched.pid)
+    assert select.select([descriptor], [], [], ENOUGH)[0]
+    os.close(descriptor)
+    assert child.has_ended(launched)
+    assert child.has_ended(launched)
+    os.kill(launched.pid, 0)  # it is still our child, and no stranger is killed in its place
+    child.end(launched.pid)
+
+
+def test_a_command_that_goes_on_has_not_ended() -> None:
+    launched = child.launch(["sleep", "60"])
+    os.close(launched.fd)
+    assert not child.has_ended(launched)
+    child.end(launched.pid)
+
+
 # -- run --
 
 
