@@ -50,6 +50,21 @@ def test_an_altname_is_none_to_the_agent() -> None:
     assert second.startswith("SB-E514")
 
 
+@pytest.mark.parametrize(
+    ("units", "restarted"),
+    [
+        pytest.param({}, "neutron-sriov-nic-agent", id="nobody was asked"),
+        pytest.param({"neutron-sriov-agent.service": {"LoadState": "not-found"}}, "neutron-sriov-nic-agent", id="none"),
+        pytest.param({"neutron-sriov-agent.service": {"LoadState": "loaded"}}, "neutron-sriov-agent", id="Debian's"),
+    ],
+)
+def test_a_remedy_restarts_the_unit_that_is_there(units: dict[str, dict[str, str]], restarted: str) -> None:
+    """The distribution is not known here, and would not tell whose packages are installed."""
+    survey = agent("[sriov_nic]\nphysical_device_mappings = physnet2:port-a\n")
+    first = next(iter(check_openstack(replace(HOST, units=units), survey, print)))
+    assert first.remedy.endswith(f"systemctl restart {restarted}")
+
+
 def test_the_agent_finds_no_vfs_of_a_virtio_pf() -> None:
     rule = make_rule(physical_network="physnet2")
     pf = make_pf(netdevs=(make_netdev(device="virtio1", driver="virtio_net"),))
