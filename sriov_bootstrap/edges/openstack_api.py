@@ -16,38 +16,19 @@ from sriov_bootstrap.base.errors import CloudError, SriovBootstrapError, UsageEr
 REQUEST_SECONDS = 60
 SHORTEST_SECRET = 4  # shorter ones would be found in any word
 # Of what a cloud's `auth` holds, these are no secrets.
-OPEN = {
-    "auth_url",
-    "username",
-    "user_id",
-    "project_name",
-    "project_id",
-    "tenant_name",
-    "tenant_id",
-    "system_scope",
-    "domain_name",
-}
-OPEN |= {
-    "domain_id",
-    "user_domain_name",
-    "user_domain_id",
-    "project_domain_name",
-    "project_domain_id",
-    "default_domain_name",
-}
-OPEN |= {
-    "default_domain_id",
-    "application_credential_id",
-    "application_credential_name",
-    "protocol",
-    "identity_provider",
-    "trust_id",
-}
+_OWNERS = ("user", "project", "tenant", "domain", "user_domain", "project_domain", "default_domain")
+OPEN = frozenset(
+    {f"{owner}_{word}" for owner in (*_OWNERS, "application_credential") for word in ("name", "id")}
+    | {"auth_url", "username", "system_scope", "protocol", "identity_provider", "trust_id"}
+)
 HINTS = {
     401: "the credentials are wrong or have expired; openstack token issue tries them",
     403: "it takes the admin role, which may see hosts and bind ports to them",
 }
-CREDENTIALS_HINT = "--cloud NAME takes a cloud of clouds.yaml; without it, OS_CLOUD or the other OS_* variables count"
+CREDENTIALS_HINT = (
+    "--cloud NAME takes a cloud of clouds.yaml, which is skipped if it is not YAML; without it, OS_CLOUD or the other"
+    " OS_* variables count"
+)
 QUOTA_HINT = "openstack quota show; openstack quota set raises it, or give the project of these credentials another one"
 ABSENT = "openstacksdk is not installed, through which this command talks to a cloud"
 INSTALL = "python3-openstacksdk of the distribution, or pip install 'sriov-bootstrap[openstack]'"
@@ -82,8 +63,8 @@ class OpenStackApi:
             self._connection: Any = openstack.connect(
                 cloud=cloud or None, app_name="sriov-bootstrap", api_timeout=REQUEST_SECONDS
             )
-        except Exception as error:  # noqa: BLE001 - it is about a file or variables, and quotes no value of auth
-            raise UsageError((f"credentials: {error}",), hint=CREDENTIALS_HINT) from None
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file or with variables
+            raise UsageError((f"credentials: {_config_problem(error)}",), hint=CREDENTIALS_HINT) from None
         self._secrets = _secrets(self._connection.config.config.get("auth", {}))
 
     def get(
@@ -154,6 +135,12 @@ class OpenStackApi:
         for secret in self._secrets:
             text = text.replace(secret, "[secret]")
         return text
+
+
+def _config_problem(error: Exception) -> str:
+    """In the library's words, but for YAML: PyYAML quotes what it stumbles over, such as a password with a `!`."""
+    mark = getattr(error, "problem_mark", None)
+    return f"{mark.name}: not YAML: line {mark.line + 1}" if mark else str(error)
 
 
 def _secrets(auth: Mapping[str, Any]) -> tuple[str, ...]:
