@@ -57,8 +57,15 @@ class Attachments:
             self._attach(server, port)
             return server, self._await_vf(port)
         except BaseException:
-            self._cloud.delete(Api.NETWORK, f"/ports/{port.id}")
+            self._delete_made(port)
             raise
+
+    def _delete_made(self, port: CloudPort) -> None:
+        """On the way out with another problem, which is not to be hidden by this one."""
+        try:
+            self._cloud.delete(Api.NETWORK, f"/ports/{port.id}")
+        except CloudError as error:
+            self._say(f"port {port.id} is left: {error.message}; openstack port delete {port.id}")
 
     def _attach(self, server: CloudServer, port: CloudPort) -> None:
         body = {"interfaceAttachment": {"port_id": port.id}}

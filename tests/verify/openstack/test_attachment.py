@@ -1,8 +1,12 @@
 """What is decided before a port is attached: by nova's release, by network, by port."""
 
+from typing import NoReturn
+
 import pytest
 
-from sriov_bootstrap.base.errors import UsageError
+from sriov_bootstrap.base.errors import CloudError, UsageError
+from sriov_bootstrap.edges.openstack_api import SystemClock
+from sriov_bootstrap.verify.openstack.attachment import Attachments
 from sriov_bootstrap.verify.openstack.attachment_rules import PortWish, choose_network, choose_port, doubts
 from sriov_bootstrap.verify.openstack.survey import CloudPort, CloudServer, Network, PortProfile, Segment
 
@@ -116,3 +120,32 @@ def test_the_port_that_was_meant_is_taken(ports: tuple[CloudPort, ...], wanted: 
 def test_a_port_in_doubt_is_not_chosen(ports: tuple[CloudPort, ...], wanted: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         choose_port(ports, wanted, SERVER)
+
+
+class BreakingCloud:
+    """Makes a port, and then does nothing more."""
+
+    def newest_microversion(self) -> tuple[int, int]:
+        return 2, 96
+
+    def get(self, api: str, path: str, parameters: object = None, *, microversion: str = "") -> object:
+        del api, parameters, microversion
+        network = {"id": "n1", "provider:physical_network": "physnet2", "provider:network_type": "vlan"}
+        return {"networks": [network]} if path == "/networks" else {"server": {"id": "s1"}}
+
+    def post(self, api: str, path: str, body: object, *, microversion: str = "") -> object:
+        del api, body, microversion
+        if path == "/ports":
+            return {"port": {"id": "p1"}}
+        raise CloudError("compute: no VF is free")
+
+    def delete(self, api: str, path: str) -> NoReturn:
+        del api, path
+        raise CloudError("network: the database is away")
+
+
+def test_a_port_that_cannot_be_deleted_hides_nothing_and_is_named() -> None:
+    said: list[str] = []
+    with pytest.raises(CloudError, match="no VF is free"):
+        Attachments(BreakingCloud(), SystemClock(), said.append).attach(PortWish("s1"))
+    assert said == ["port p1 is left: network: the database is away; openstack port delete p1"]
