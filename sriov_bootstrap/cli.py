@@ -38,6 +38,7 @@ def run_and_exit() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
     """Runs one command on this host, or on a tree that looks like one below `root`, and returns its exit code."""
+    _open_closed_streams()
     _never_fail_to_print()
     words = tuple(sys.argv[1:] if argv is None else argv)
     arguments = WITHOUT_PARSER.get(words) or _parse(words)
@@ -72,6 +73,13 @@ def _flush() -> None:
     except OSError:
         _drop_output()
         raise
+
+
+def _open_closed_streams() -> None:
+    """Whoever starts us may close these. Files of ours would have their numbers, and no child keeps a file with one."""
+    for name in ("stdin", "stdout", "stderr"):  # in the order of their numbers: each gets its own back
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115 - for as long as we live
 
 
 def _never_fail_to_print() -> None:

@@ -19,6 +19,8 @@ from sriov_bootstrap.arguments import make_parser
 from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.cli import WITHOUT_PARSER, main
+from sriov_bootstrap.core.report import Outcome
+from sriov_bootstrap.core.state import load
 from sriov_bootstrap.edges.locks import PASS_LOCK
 
 RUN = "import sys; from sriov_bootstrap.cli import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
@@ -77,7 +79,10 @@ def test_the_short_cut_past_the_parser_understands_the_same(words: tuple[str, ..
         ("--no-such-option", "unrecognized arguments: --no-such-option"),
         ("--onc", "unrecognized arguments: --onc"),
         ("no-such-command", "invalid choice: 'no-such-command'"),
-        ("status --wait=soon", "argument --wait: invalid float value: 'soon'"),
+        ("status --wait=soon", "argument --wait: invalid seconds value: 'soon'"),
+        ("status --wait=nan", "argument --wait: invalid seconds value: 'nan'"),
+        ("status --wait=-1", "argument --wait: invalid seconds value: '-1'"),
+        ("verify vf --timeout inf", "argument --timeout: invalid seconds value: 'inf'"),
         ("--log-format xml", "invalid choice: 'xml'"),
         ("--once status", "--once and status are mutually exclusive"),
         ("--dry-run", "--dry-run and --force only work with --once and release"),
@@ -219,6 +224,23 @@ def test_without_an_output_the_work_is_done_all_the_same(tree: HostTree) -> None
     ended = subprocess.run(argv, stderr=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert (tree.root / "run/sriov-bootstrap/state/state.json").exists()
+
+
+def test_without_any_stream_a_writer_keeps_its_lock_and_its_answer_arrives(tree: HostTree) -> None:
+    tree.add_pf()
+    tree.configure(rule(4, more='vf_binding = "kernel"'))
+    argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command(tree, "--once")]
+    assert subprocess.run(argv, check=False).returncode == ExitCode.DEGRADED  # the tree makes no VFs
+    saved, _ = load((tree.root / "run/sriov-bootstrap/state/state.json").read_bytes(), boot_id="b007")
+    assert [(str(result.action), result.outcome) for result in saved.report.results] == [
+        ("set sriov_numvfs from 0 to 4", Outcome.CHANGED)
+    ]
+
+
+@pytest.mark.parametrize(("words", "ending"), [("check-config /nonexistent", 2), ("status", 0)])
+def test_without_a_place_for_errors_the_code_is_the_same(tree: HostTree, words: str, ending: int) -> None:
+    argv = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command(tree, *words.split())]
+    assert subprocess.run(argv, stdout=subprocess.DEVNULL, check=False).returncode == ending
 
 
 def test_an_output_that_is_full_is_no_success(tree: HostTree) -> None:
