@@ -7,7 +7,7 @@ from typing import Any
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.arguments_openstack import add_openstack, add_verify_openstack, misuse_of_openstack
-from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
+from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments, seconds
 from sriov_bootstrap.verb_help import VERB_HELP
 
 DESCRIPTION = """\
@@ -193,7 +193,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     add("--rule", default="", metavar="NAME", help="with vf: a PF of this rule")
     add("--vlan", type=int, default=0, metavar="ID", help="the VLAN that the VM's VFs get")
     add("--gateway", default="", metavar="ADDRESS", help="also ask for this IPv4 address by ARP")
-    add("--timeout", type=float, default=0.0, metavar="SECONDS", help=TIMEOUT)
+    add("--timeout", type=seconds, default=0.0, metavar="SECONDS", help=TIMEOUT)
     add_verify_openstack(parser)
 
 
@@ -223,7 +223,7 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         nargs="?",
-        type=float,
+        type=seconds,
         const=DEFAULT_WAIT_SECONDS,
         metavar="SECONDS",
         help=f"wait until every PF is as desired, by default {DEFAULT_WAIT_SECONDS:.0f} s at most",

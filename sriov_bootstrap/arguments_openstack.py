@@ -93,7 +93,6 @@ def _misuse_of_proof(arguments: Arguments) -> str:
             "--server needs --image and --flavor",
         ),
         (waits and not arguments.with_server, "--timeout only works with --server"),
-        (waits and arguments.timeout < 0, "--timeout must not be negative"),
         (arguments.nova_log and arguments.statuses, "--nova-log is of this host, and does not work with --status"),
     )
     return next((text for is_wrong, text in rules if is_wrong), "")

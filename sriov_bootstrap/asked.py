@@ -3,6 +3,14 @@
 ACTIVE_SECONDS = 300.0  # in which a server becomes ACTIVE, if nothing else is asked for
 
 
+def seconds(text: str) -> float:
+    """How long something may take. ValueError for what is no such time: negative, endless, or not a number."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
 class Arguments:
     """What was asked for on the command line. No Struct: the exporter does not load msgspec."""
 

@@ -82,7 +82,7 @@ TAKEN = {
     },
     "openstack detach-port vm": {"--cloud", "--json", "--port"},
 }
-VALUES_OF_VM = {"--vlan": "5000", "--timeout": "-1"}
+VALUES_OF_VM = {"--vlan": "5000"}
 VALUES = {
     "--config": "{root}/broken.toml",
     "--gateway": "nobody",
@@ -234,7 +234,14 @@ def stage(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 LOCAL = [form for form in FORMS if TAKEN[form] and "openstack" not in form]  # what others do, a cloud has to show
-EFFECTS = [one for one in SPELLINGS if one.form in LOCAL and one.option in TAKEN[one.form] and one.is_taken()]
+EFFECTS = [
+    one
+    for one in SPELLINGS
+    if one.form in LOCAL
+    and one.option in TAKEN[one.form]
+    and one.is_taken()
+    and (one.form not in {"verify vf", "verify host"} or one.option != "--timeout")  # nothing here lasts that long
+]
 
 
 @pytest.mark.parametrize("spelling", EFFECTS, ids=str)
@@ -280,7 +287,7 @@ def test_without_an_option_the_same_happens_again(stage: Stage, form: str) -> No
         ("verify openstack --image i", "--image only works with --server"),
         ("verify openstack --check --network n", "--network does not work with --check, which changes nothing"),
         ("verify openstack --server --image i", "--server needs --image and --flavor"),
-        ("verify openstack --server --image i --flavor f --timeout -1", "--timeout must not be negative"),
+        ("verify openstack --server --image i --flavor f --timeout -1", "--timeout: invalid seconds value: '-1'"),
         ("verify openstack --nova-log l --status s", "--nova-log is of this host, and does not work with --status"),
         ("verify openstack --config c --status s", "--config does not work with --status, which reads no config"),
         ("openstack --port p attach-port vm", "--port only works with detach-port"),

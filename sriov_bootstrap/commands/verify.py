@@ -90,8 +90,6 @@ def _refuse_invalid(ask: VerifyAsk) -> None:
         raise UsageError((f"verify: --vlan {ask.vlan} is not between 0 and {MAX_VLAN}",))
     if ask.gateway and not is_ipv4(ask.gateway):
         raise UsageError((f'verify: --gateway "{ask.gateway}" is not an IPv4 address',))
-    if ask.timeout < 0:
-        raise UsageError((f"verify: --timeout {ask.timeout:g} is negative",))
 
 
 def _read_groups(machine: HostMachine) -> IsAlone:

@@ -222,7 +222,7 @@ def test_what_a_killed_run_has_left_is_cleaned_up_by_the_next(host: Shell) -> No
         (("vf", "ens9"), '"ens9" is no PF'),
         (("vf", "--vlan", "4095"), "--vlan 4095 is not between 0 and 4094"),
         (("vf", "--gateway", "192.0.2.256"), '"192.0.2.256" is not an IPv4 address'),
-        (("vf", "--timeout", "-1"), "--timeout -1 is negative"),
+        (("vf", "--timeout", "-1"), "invalid seconds value: '-1'"),
         (("host", "ens1f0"), "only work with verify vf"),
     ],
 )
