@@ -109,6 +109,14 @@ def test_a_unit_is_exposed_to_little(unit: Path, most: float) -> None:
     assert float(found[1]) <= most, said.stdout
 
 
+def test_who_serves_the_metrics_may_be_nice_and_nothing_else_of_the_kind() -> None:
+    """serve_metrics.py:start_check; nice(3) is setpriority(2). systemd-analyze names one call that it finds allowed."""
+    command = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(METRICS_UNIT)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    allowed = re.findall(r"SystemCallFilter=~@(\w+).*\(e\.g\. (\w+) is allowed\)", said.stdout)
+    assert allowed == [("resources", "setpriority")]
+
+
 def _writable(unit: Path) -> set[str]:
     """What a unit may write of all that ProtectSystem=strict makes read-only."""
     assert _values("ProtectSystem", unit) == {"strict"}
