@@ -27,6 +27,11 @@ class DesiredPf(Struct, frozen=True):
         return ports_of(self.rule.match, self.pf) if self.pf else ()
 
     @property
+    def netdev(self) -> str:
+        """The first of them, "" if it has none here: the one that is set, and asked for its VFs."""
+        return self.ports[0].name if self.ports else ""
+
+    @property
     def target(self) -> int | None:
         """How many VFs there should be; None while that is not known (no PF, or no driver to report its maximum)."""
         if isinstance(self.rule.num_vfs, int):

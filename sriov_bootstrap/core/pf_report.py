@@ -190,5 +190,5 @@ def _later_text(plan: Plan) -> str:
         )
         texts.append(f"{differ} for {QUIET_SECONDS:g} s")
     if found.awaits_carrier:
-        texts.append(f"rates of its VFs are set once {pf.netdev} has a carrier")
+        texts.append(f"rates of its VFs are set once {plan.desired.netdev} has a carrier")
     return f"{pf.pci_address}: {'; '.join(texts)}"

@@ -181,8 +181,8 @@ def _change_count(desired: DesiredPf, pf: PfFacts, target: int, around: Surround
     """What has to be set before, the count, and then the VFs' drivers."""
     rule, drivers = desired.rule, desired.rule.drivers(target)
     wants_kernels = VfDriver.KERNEL in drivers.kinds
-    is_late = binds_late(rule, target, names_follow_probes=around.names_follow_probes)
-    is_late = is_late or ((switch.binds_late or switch.holds_drivers) and wants_kernels)
+    waits_for_switch = wants_kernels and (switch.binds_late or switch.holds_drivers)
+    is_late = waits_for_switch or binds_late(rule, target, names_follow_probes=around.names_follow_probes)
     is_late = is_late and target > 0 and around.may_probe(pf)
     steps = list(preparations(desired, pf, target, around, binds_late=is_late, remakes=True))
     steps += (*switch.before, *_count_steps(desired, pf, target, around, switch), *switch.after)
@@ -250,13 +250,13 @@ def preparations(
 def _link_steps(desired: DesiredPf, pf: PfFacts) -> Iterator[SetPfLink]:
     """What the rule says of the PF's own netdev and is not so."""
     rule = desired.rule
-    if pf.link is None or not desired.ports:
+    if pf.link is None or not desired.netdev:
         return
     mtu = rule.mtu if rule.mtu != pf.link.mtu else 0
     wanted = None if rule.promisc is None else rule.promisc is Switch.ON
     promisc = None if wanted == pf.link.is_promiscuous else wanted
     if mtu or promisc is not None:
-        yield SetPfLink(pf.pci_address, desired.ports[0].name, mtu, promisc)
+        yield SetPfLink(pf.pci_address, desired.netdev, mtu, promisc)
 
 
 def _comes_up_first(rule: PfRule, pf: PfFacts, target: int, around: Surroundings) -> bool:

@@ -15,6 +15,7 @@ from sriov_bootstrap.core.vf_settings import BEFORE_BINDING, Settings
 
 
 def binding_of_new_vfs(pf: PfFacts, drivers: DriverWishes, around: Surroundings, *, are_probed: bool) -> BindVfs:
+    """Of all VFs that the count before it makes. `are_probed`: see BindVfs."""
     drivers = drivers if around.may_probe(pf) else drivers.without_probing
     return BindVfs(pf.pci_address, drivers.usual, others=drivers.others, are_probed=are_probed)
 
@@ -25,12 +26,12 @@ def attributes_of_new_vfs(
     """For VFs that the count is going to make. Those that the kernel binds meanwhile may have to be bound again."""
     rule = desired.rule
     tables = rule.attribute_tables
-    if not target or not tables or not desired.ports:
+    if not target or not tables or not desired.netdev:
         return ()
     is_bound = VfDriver.KERNEL in rule.drivers(target).kinds and not is_late and around.may_probe(pf)
     needs_rebinding = is_bound and any(BEFORE_BINDING & {*table.requests} for table in tables)
     keeps_drivers = not needs_rebinding or around.names_follow_probes  # parallel probes would shuffle the names
-    step = SetVfAttributes(pf.pci_address, desired.ports[0].name, tables, target, keeps_drivers=keeps_drivers)
+    step = SetVfAttributes(pf.pci_address, desired.netdev, tables, target, keeps_drivers=keeps_drivers)
     return (step,)
 
 
@@ -57,16 +58,17 @@ def attribute_steps(
     needs_probing = any(rule.drivers(pf.num_vfs).wish_for(number) == VfDriver.KERNEL for number in rebound)
     keeps_drivers = around.names_follow_probes or (needs_probing and not around.may_probe(pf))
     now = {vf: before for vf, before in found.now.items() if not binds_others or vf not in rebound}
-    if not now or not desired.ports:
+    if not now or not desired.netdev:
         return
     is_rebound = bool(rebound) and not binds_others and not keeps_drivers
-    netdev = desired.ports[0].name
-    yield SetVfAttributes(pf.pci_address, netdev, rule.attribute_tables, pf.num_vfs, now, keeps_drivers=not is_rebound)
+    tables, netdev = rule.attribute_tables, desired.netdev
+    yield SetVfAttributes(pf.pci_address, netdev, tables, pf.num_vfs, now, keeps_drivers=not is_rebound)
     if is_rebound:
         yield binding_of_vfs(pf, rule, tuple(rebound.values()), around, returns=True)
 
 
 def mtu_steps(pf: PfFacts, mtus: dict[int, int], num_vfs: int) -> Iterator[Action]:
+    """`mtus`: VF number -> MTU; no step for none."""
     if mtus:
         yield SetVfMtus(pf.pci_address, mtus, num_vfs)
 

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import pytest
 from msgspec.structs import replace
 
-from builders import PF, PF2, make_pf, make_rule, make_vf, make_wish
+from builders import PF, PF2, make_netdev, make_pf, make_rule, make_vf, make_wish
 from sriov_bootstrap.core.actions import SetLinkUp, SetNumVfs
+from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.pf_report import report_pf
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.report import Outcome, PfReport, PfState, Result, VfReport
+from sriov_bootstrap.core.vf_settings import Settings
 
 UP, WRITE = SetLinkUp(PF, "ens1f0"), SetNumVfs(PF, 0, 4)
 REMOVE = SetNumVfs(PF, 6, 0)
@@ -204,3 +206,11 @@ def test_a_report_shows_rule_and_facts() -> None:
 def test_a_rule_without_a_pf_keeps_its_line() -> None:
     report = report_pf(Plan(make_wish(num_vfs="max"), verdict=REFUSED), None, (), is_incomplete=False)
     assert (report.pci_address, report.desired, report.num_vfs, report.vfs_in_use) == ("", 0, 0, 0)
+
+
+def test_the_carrier_that_is_waited_for_is_that_of_the_port_that_the_rule_names() -> None:
+    """Both ports of a ConnectX-3 are of one function."""
+    pf = make_pf(num_vfs=4, netdevs=(make_netdev(), make_netdev(name="ens1f1", ifindex=3)))
+    plan = Plan(make_wish(pf=pf, match=Match(netdev="ens1f1")), settings=Settings(awaits_carrier=True))
+    line = report_pf(plan, pf, (), is_incomplete=False)
+    assert (line.netdev, line.message) == ("ens1f1", f"{PF}: rates of its VFs are set once ens1f1 has a carrier")
