@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from msgspec import Struct
 
@@ -154,7 +154,8 @@ class _Walk:
             if not ahead:
                 return self._location(name, status)
             if not status and make:
-                os.mkdir(name, 0o755, dir_fd=self._open[-1])
+                with suppress(FileExistsError):  # another process of ours has been faster
+                    os.mkdir(name, 0o755, dir_fd=self._open[-1])
                 sync_folder(self._open[-1])
             self._enter(name)
         return self._location(".", os.fstat(self._open[-1]))

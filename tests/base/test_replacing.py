@@ -4,6 +4,8 @@ import errno
 import os
 import stat
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,16 @@ def test_a_new_file_is_readable_for_all_whatever_the_umask(tmp_path: Path) -> No
     finally:
         os.umask(before)
     assert mode_of(tmp_path / "a/b/x.conf") == 0o644
+
+
+def test_two_that_make_the_same_folders_at_once_both_write(tmp_path: Path) -> None:
+    """As a pass and a helper unit may, before the first folder in /run is there."""
+    folders = [f"{tmp_path}/{number}/a/b/c/d" for number in range(50)]
+    with ThreadPoolExecutor(4) as writers:
+        for folder in folders:
+            write = partial(replace_file, data=b"new", make=True)
+            list(writers.map(write, [f"{folder}/{writer}" for writer in range(4)]))
+    assert all(len(os.listdir(folder)) == 4 for folder in folders)
 
 
 def test_a_mode_that_lets_others_write_is_kept_only_with_the_owner(tmp_path: Path) -> None:
