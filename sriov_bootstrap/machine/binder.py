@@ -47,7 +47,7 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     except BusyError as error:
         return partial(failure, action, behind_another(machine.read_bindings().get(action.pci_address), error))
     machine.has_written = True
-    work = partial(apply, action, partial(_bind, machine, action, guard))
+    work = partial(apply, action, partial(_bind, machine, action, guard, _modules_for(machine, action)))
     try:
         process = start_writer(machine, action, work, lock, limit_seconds)
     except SriovBootstrapError as error:
@@ -62,24 +62,21 @@ def _process_failure(action: BindVfs, error: SriovBootstrapError) -> Result:
     return replace(failure(action, error), is_transient=True)
 
 
-def _bind(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> Outcome:
-    is_kernels = VfDriver.KERNEL in action.drivers.kinds
-    candidates = _wait_for_module(machine, action.pci_address) if is_kernels else ()
-    return machine.vf_drivers.bind(action, guard, candidates)
-
-
-def _wait_for_module(machine: "HostMachine", pf: str) -> tuple[str, ...]:
-    """The modules that want these VFs, once one of them is there.
-
-    One that were loaded later would bind the VFs itself, one after the other.
-    """
-    modalias = machine.vf_drivers.modalias(pf)
-    try:
-        names = machine.kmod.modules_for(modalias) if modalias else ()
-    except StuckError:
+def _modules_for(machine: "HostMachine", action: BindVfs) -> tuple[str, ...]:
+    """Those that want these VFs, where the kernel chooses. Asked before the fork: PFs of one kind share the answer."""
+    if VfDriver.KERNEL not in action.drivers.kinds:
         return ()
-    is_there = lambda name: machine.kmod.is_loaded(name) or machine.has_driver(name)  # noqa: E731
+    modalias = machine.vf_drivers.modalias(action.pci_address)
+    return machine.modules_for(modalias) if modalias else ()
+
+
+def _bind(machine: "HostMachine", action: BindVfs, guard: Callable[[], str], modules: tuple[str, ...]) -> Outcome:
+    """Once one of the modules is there: one that came later would bind the VFs itself, one after the other."""
     deadline = machine.monotonic() + MODULE_SECONDS
-    while names and not any(map(is_there, names)) and machine.monotonic() < deadline:
+    while modules and not _is_any_there(machine, modules) and machine.monotonic() < deadline:
         machine.pause(MODULE_POLL_SECONDS)
-    return names
+    return machine.vf_drivers.bind(action, guard, modules)
+
+
+def _is_any_there(machine: "HostMachine", modules: tuple[str, ...]) -> bool:
+    return any(machine.kmod.is_loaded(name) or machine.has_driver(name) for name in modules)

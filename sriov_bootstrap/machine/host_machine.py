@@ -58,6 +58,7 @@ class HostMachine(HostEdges):
         self.has_written = False
         self._unsaved: State | None = None
         self.devlink_bus = "pci"
+        self._modules: dict[str, tuple[str, ...]] = {}
 
     def time(self) -> float:
         """Unix seconds."""
@@ -188,10 +189,16 @@ class HostMachine(HostEdges):
 
     def expects_driver(self, modalias: str) -> bool:
         """Whether a VF will get a driver."""
-        try:
-            return bool(self.kmod.modules_for(modalias))
-        except StuckError:
-            return False
+        return bool(self.modules_for(modalias))
+
+    def modules_for(self, modalias: str) -> tuple[str, ...]:
+        """The modules that want such VFs; none where modprobe gives no answer. It is asked once for each kind of VF."""
+        if modalias not in self._modules:
+            try:
+                self._modules[modalias] = self.kmod.modules_for(modalias)
+            except StuckError:
+                self._modules[modalias] = ()
+        return self._modules[modalias]
 
     def switches(self) -> tuple[str, ...]:
         """The kill switches that are on: they keep the units from starting."""

@@ -133,6 +133,22 @@ def test_a_driver_that_the_kernel_knows(tree: HostTree) -> None:
     assert (machine.has_driver("igb"), machine.has_driver("dpdk")) == (True, False)
 
 
+def test_pfs_of_one_kind_ask_modprobe_once(tree: HostTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads all aliases of the kernel each time, in a process of its own."""
+    tree.add_pf(PF3, netdev="ens3f0")
+    tree.add_vf(PF3, 0, driver="")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "modprobe").write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexit 1\n")
+    (programs / "modprobe").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    machine = machine_on(tree)
+    for pf in (PF, PF3):
+        machine.act(BindVfs(pf, "kernel"), guard=nobody)
+    assert not machine.expects_driver("pci:v00008086d000010CA")
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
 @pytest.mark.parametrize(
     ("words", "masked", "is_plain"),
     [
