@@ -20,7 +20,7 @@ from sriov_bootstrap.core.ours import NOTHING, still_ours
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
-from sriov_bootstrap.core.surroundings import Jam, Short
+from sriov_bootstrap.core.surroundings import Short
 from sriov_bootstrap.core.vf_settings import AttributeMemory
 
 FORMAT = 1
@@ -201,14 +201,14 @@ def begin_write(saved: State, pci_addresses: tuple[str, ...], plans: Collection[
         placements[address] = replace(placements.get(address, Placement()), is_unfinished=True)
     return replace(
         saved,
-        pending=_add_change(saved.pending, None, pci_addresses),
+        pending=add_change(saved.pending, None, pci_addresses),
         autoprobe_off=tuple(sorted({*saved.autoprobe_off, *off})),
         placements=placements,
     )
 
 
-def _add_change(pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]) -> PendingRestart:
-    """A unit that an earlier change stopped will still be tried again."""
+def add_change(pending: PendingRestart | None, changed_at: float | None, addresses: tuple[str, ...]) -> PendingRestart:
+    """What is pending once VFs of these PFs have changed as well; a unit that an earlier change stopped stays in it."""
     earlier = pending or PendingRestart()
     both = tuple(sorted({*earlier.pci_addresses, *addresses}))
     return replace(earlier, changed_at=changed_at, pci_addresses=both)
@@ -286,7 +286,7 @@ def fold(
     """The state after a pass. `pfs` are all PFs as they are now; `changed` those with a rule whose VFs changed."""
     pending = saved.pending
     if changed:
-        pending = _add_change(pending, now_monotonic, changed)
+        pending = add_change(pending, now_monotonic, changed)
     elif pending and pending.changed_at is None:  # the pass that began it died: now is the latest possible time
         pending = replace(pending, changed_at=now_monotonic)
     here = {pf.pci_address for pf in pfs}
@@ -303,26 +303,6 @@ def fold(
         | dict.fromkeys(changed, now_monotonic),
         ours=still_ours(saved.ours, pfs, adopted={pf.pci_address for pf in report.pfs if pf.num_vfs == pf.desired}),
         counters=_count_pass(saved.counters, report, handover),
-    )
-
-
-def fold_release(
-    saved: State, address: str, pfs: tuple[PfFacts, ...], *, jam: Jam | None, changed_at: float | None
-) -> State:
-    """The state after a release. It is not a pass: it says nothing about other PFs, and their losses are not forgotten.
-
-    `changed_at`: when its VFs were removed (CLOCK_MONOTONIC), None if they did not.
-    """
-    now = incarnations_at(address, pfs)
-    leftovers = tuple(leftover for leftover in saved.report.leftovers if leftover.pci_address != address or now)
-    return replace(
-        saved,
-        report=replace(saved.report, jam=jam, leftovers=leftovers),
-        changed_at=saved.changed_at if changed_at is None else changed_at,
-        pending=saved.pending if changed_at is None else _add_change(saved.pending, changed_at, (address,)),
-        known=saved.known | {address: now},
-        vfs_changed_at=saved.vfs_changed_at | ({} if changed_at is None else {address: changed_at}),
-        ours=still_ours(saved.ours, pfs),
     )
 
 

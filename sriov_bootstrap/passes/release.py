@@ -56,7 +56,7 @@ def _apply_release(machine: PassMachine, config: Config, address: str, *, force:
     # A write that has not returned may still do it, when nothing compares any more: the restart waits for its end.
     is_stuck = any(result.outcome is Outcome.STUCK for result in results)
     changed = is_stuck or state.incarnations_at(address, before) != state.incarnations_at(address, seen.pfs)
-    memory = state.fold_release(
+    memory = release.fold_into(
         memory, address, seen.pfs, jam=seen.jam, changed_at=machine.monotonic() if changed else None
     )
     if not report.is_degraded:

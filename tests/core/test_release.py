@@ -13,9 +13,10 @@ from sriov_bootstrap.core.former_links import FormerLink
 from sriov_bootstrap.core.pf_report import report_vfs
 from sriov_bootstrap.core.plan import plan_pf
 from sriov_bootstrap.core.report import Leftover
+from sriov_bootstrap.core.state import PendingRestart, State
 from sriov_bootstrap.core.surroundings import Surroundings
 
-TWO = make_pf(num_vfs=2)
+FOUR, TWO = make_pf(num_vfs=4), make_pf(num_vfs=2)
 OURS = {PF: frozenset({100, 101})}
 UNKNOWN_NAMES = make_pf(num_vfs=2, altnames_known=False)
 BY_ALTNAME = make_config(make_rule(match=Match(altname="tenant")))
@@ -114,3 +115,15 @@ def test_a_leftover_says_what_can_be_done() -> None:
     assert str(left) == f"{PF} (ens1f0): 2 VFs are ours, but no rule asks for them any more"
     assert str(Leftover(PF)).startswith(f"{PF}: 0 VFs")
     assert f"sriov-bootstrap release {PF} " in left.hint
+
+
+@pytest.mark.parametrize(
+    ("changed_at", "kept"),
+    [(None, (7.0, {PF2: 7.0}, None)), (50.0, (50.0, {PF: 50.0, PF2: 7.0}, PendingRestart(50.0, (PF,))))],
+)
+def test_a_release_that_removed_vfs_is_a_change_of_this_pf_alone(changed_at: float | None, kept: object) -> None:
+    """Whoever uses VFs is restarted for it, and doctor knows who has started before it."""
+    saved = State(changed_at=7.0, vfs_changed_at={PF2: 7.0})
+    after = release.fold_into(saved, PF, (FOUR,), jam=None, changed_at=changed_at)
+    assert (after.changed_at, after.vfs_changed_at, after.pending) == kept
+    assert after.known == {PF: FOUR.incarnations}

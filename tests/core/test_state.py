@@ -270,18 +270,6 @@ def test_when_vfs_changed_is_known_also_after_the_restarts(
     assert replace(after, pending=None).changed_at == expected
 
 
-@pytest.mark.parametrize(
-    ("changed_at", "kept"),
-    [(None, (7.0, {PF2: 7.0}, None)), (50.0, (50.0, {PF: 50.0, PF2: 7.0}, PendingRestart(50.0, (PF,))))],
-)
-def test_a_release_that_removed_vfs_is_a_change_of_this_pf_alone(changed_at: float | None, kept: object) -> None:
-    """Whoever uses VFs is restarted for it, and doctor knows who has started before it."""
-    saved = State(changed_at=7.0, vfs_changed_at={PF2: 7.0})
-    after = state.fold_release(saved, PF, (FOUR,), jam=None, changed_at=changed_at)
-    assert (after.changed_at, after.vfs_changed_at, after.pending) == kept
-    assert after.known == {PF: SEEN}
-
-
 def test_a_pass_is_counted() -> None:
     bad = PfReport("a", "4", PfState.DEGRADED)
     report = PassReport(
