@@ -10,6 +10,8 @@ from sriov_bootstrap.base.reading import IrregularError, Opened, distrust_file, 
 from sriov_bootstrap.base.replacing import remove_file, replace_file
 from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile
 
+RUN = "/run/sriov-bootstrap"
+STATE = f"{RUN}/state"  # the only place in /run that the service may write to
 BOND = "awaits-bond"
 FOLDERS = ("usr/lib/sriov-bootstrap", "etc/sriov-bootstrap", "run/sriov-bootstrap")  # lowest first
 MAX_OWN_BYTES = 64 << 20  # a VF takes some 200 bytes of state.json
@@ -27,8 +29,6 @@ class Files:
         self._root = root
         self._below = Below(root)
         self._config_paths = config_paths
-        self._run = "/run/sriov-bootstrap"
-        self._folder = f"{self._run}/state"  # the only place in /run that the service may write to
 
     def read_config(self) -> tuple[ConfigFile, ...]:
         """Every config file, lowest folder first."""
@@ -75,10 +75,10 @@ class Files:
 
     def save_state(self, data: bytes) -> str:
         """Why state.json could not be saved; "" if it was."""
-        path = f"{self._folder}/state.json"
+        path = f"{STATE}/state.json"
         try:
             replace_file(path, data, root=self._root, make=True)
-            earlier = self._written_at(f"{self._run}/state.json")
+            earlier = self._written_at(f"{RUN}/state.json")
             if earlier >= self._written_at(path):  # the clock has been set back since
                 os.utime(f"{self._root}{path}", ns=(earlier + 1, earlier + 1))
         except (OSError, LinkError) as error:
@@ -90,14 +90,14 @@ class Files:
         """Tells sriov-bootstrap-bond.service whether VFs wait for a bond; a failure only costs that wait."""
         with contextlib.suppress(OSError, LinkError):
             if is_awaited:
-                replace_file(f"{self._folder}/{BOND}", b"", root=self._root, make=True)
+                replace_file(f"{STATE}/{BOND}", b"", root=self._root, make=True)
             else:
-                remove_file(f"{self._folder}/{BOND}", root=self._root)
+                remove_file(f"{STATE}/{BOND}", root=self._root)
 
     @property
     def is_bond_awaited(self) -> bool:
         """What mark_bond has told last."""
-        return os.path.lexists(f"{self._root}{self._folder}/{BOND}")
+        return os.path.lexists(f"{self._root}{STATE}/{BOND}")
 
     def read_findings(self) -> bytes:
         """findings.json, b"" if it cannot be read."""
@@ -106,11 +106,11 @@ class Files:
     def save_findings(self, data: bytes) -> None:
         """Replaces it. If that fails, only status and the textfile know less."""
         with contextlib.suppress(OSError, LinkError):
-            replace_file(f"{self._folder}/findings.json", data, root=self._root, make=True)
+            replace_file(f"{STATE}/findings.json", data, root=self._root, make=True)
 
     def save_page(self, data: bytes) -> str:
         """Why the page of metrics could not be saved; "" if it was."""
-        path = f"{self._folder}/metrics.prom"
+        path = f"{STATE}/metrics.prom"
         try:
             replace_file(path, data, root=self._root, make=True)
         except (OSError, LinkError) as error:
@@ -153,7 +153,7 @@ class Files:
 
     def _newest(self, name: str) -> str:
         """Version 0.1.0 has it one folder above: that counts until we write, and again after a downgrade."""
-        return max(f"{self._folder}/{name}", f"{self._run}/{name}", key=self._written_at)
+        return max(f"{STATE}/{name}", f"{RUN}/{name}", key=self._written_at)
 
     def _written_at(self, path: str) -> int:
         try:
@@ -163,7 +163,7 @@ class Files:
 
     def read_answer(self, name: str) -> bytes:
         """A helper unit's answer, b"" if there is none."""
-        return self._read_own(f"{self._run}/{name}.answer")
+        return self._read_own(f"{RUN}/{name}.answer")
 
     def _read_own(self, path: str) -> bytes:
         try:
@@ -245,23 +245,9 @@ class Files:
         return self._below.exists("/etc/sriov-bootstrap/disabled")
 
 
-Stamp = tuple[int, ...]  # differs once the file was changed or replaced
-
-
-def read_trusted(path: str) -> tuple[ConfigFile, Stamp | None]:
-    """A file that only root controls, refused like a config file; and its stamp."""
-    before = stamp(path)  # a change while reading is noticed later
-    return _read_searched("", os.path.abspath(path), is_drop_in=False), before
-
-
-def stamp(path: str) -> Stamp | None:
-    """Of the file that has this name now, None if there is none. Opens nothing."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    # ctime as well: to us it is another file once its owner or mode was fixed.
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def read_trusted(path: str) -> ConfigFile:
+    """A file that only root controls, refused like a config file."""
+    return _read_searched("", os.path.abspath(path), is_drop_in=False)
 
 
 def _read_named(path: str) -> ConfigFile:

@@ -34,7 +34,7 @@ class WebAccess:
     def _load(self, path: str) -> bytes:
         if path not in self.paths:
             self.paths.append(path)
-        file, _ = files.read_trusted(path)
+        file = files.read_trusted(path)
         if file.problem:
             raise ConfigError((f"{path}: {file.problem}",), hint=CORRECT_FILE)
         return file.data

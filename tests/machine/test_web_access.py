@@ -20,7 +20,6 @@ from guards import children
 from promtool import promtool
 from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.commands.serve_metrics import make_checks
-from sriov_bootstrap.edges.files import Stamp, stamp
 from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
 from sriov_bootstrap.exporter.password_checks import MAX_WAITING
@@ -54,12 +53,20 @@ def hashed(password: str) -> str:
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$")
 
 
+def stamp(path: str) -> tuple[int, ...]:
+    """Another one for each file that has this name, () for none."""
+    with suppress(FileNotFoundError):
+        status = os.stat(path)
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    return ()
+
+
 class Access:
     """Who hands over and who serves, in one: what is good is in force, and what is not changes nothing."""
 
     def __init__(self, site: "Site") -> None:
         self._site = site
-        self._stamps: dict[str, Stamp | None] = {}
+        self._stamps: dict[str, tuple[int, ...]] = {}
         self._handed = b""
         self._checks = make_checks(lambda _: None, self._refused)
         self._rules: AccessRules = PUBLIC
@@ -644,12 +651,12 @@ def test_users_that_were_changed_are_asked_for_from_the_next_request_on(site: Si
         pytest.param(lambda site: site.path.unlink(), "web.yml: cannot be read: No such file", id="gone"),
         pytest.param(
             lambda site: site.path.chmod(0o666),
-            "web.yml: is writable by users other than root (mode 0666): chmod go-w it",
+            "web.yml: is writable by users other than root (mode 0666): chmod go-w ",
             id="open to all",
         ),
         pytest.param(
             lambda site: (site.folder / "server.key").chmod(0o646),
-            "server.key: is writable by users other than root (mode 0646): chmod go-w it",
+            "server.key: is writable by users other than root (mode 0646): chmod go-w ",
             id="key open to all",
         ),
         pytest.param(
@@ -723,7 +730,7 @@ def test_a_file_that_another_user_owns_is_refused_by_name(site: Site) -> None:
     with pytest.raises(ConfigError) as caught:
         site.access.rules()
     assert caught.value.problems == (
-        f"{site.folder}/server.key: is owned by user 65534, who could change it: chown root it",
+        f"{site.folder}/server.key: is owned by user 65534, who could change it: chown root {site.folder}/server.key",
     )
 
 
