@@ -3,6 +3,7 @@
 import sys
 
 from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.commands.terminal import can_ask, is_agreed
 from sriov_bootstrap.core.report import PassReport
 
 
@@ -14,11 +15,9 @@ def has_consent(plan: PassReport) -> bool:
         sys.stderr.write(f"{pf}: VF {vf.index} {vf.pci_address} will be destroyed: {printable(vf.user)}\n")
     for pf, victim in victims:
         sys.stderr.write(f"{pf}: will lose its traffic by another eswitch mode: {victim}\n")
-    if not (users or victims) or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (users or victims) or not can_ask():
         return True
-    sys.stderr.write("Destroy VFs that are in use? [y/N] " if users else "Change the eswitch mode? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+    if is_agreed("Destroy VFs that are in use?" if users else "Change the eswitch mode?"):
         return True
     sys.stderr.write("nothing was changed\n")
     return False

@@ -54,7 +54,7 @@ class _Target(Struct):
 def metrics_config(machine: HostMachine, run: "Callable[..., child.Completed]" = child.run) -> int:
     """ExitCode.ERROR if it should be tried again."""
     machine.require_root("helper metrics-config")
-    return _Units(machine, run).bring()
+    return _Units(machine, run).bring_in_line()
 
 
 class _Units:
@@ -63,7 +63,7 @@ class _Units:
         self._files = machine.files
         self._run = run
 
-    def bring(self) -> int:
+    def bring_in_line(self) -> int:
         wanted = self._decide()
         for _ in range(ROUNDS):
             is_done = self._apply(wanted)

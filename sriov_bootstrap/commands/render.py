@@ -16,6 +16,8 @@ from sriov_bootstrap.machine.read_host import read_host
 from sriov_bootstrap.render.catalogue import TARGETS
 from sriov_bootstrap.render.host import Ask, Rendering
 
+COMMAND_SECONDS = 600.0  # update-grub looks at every disk
+
 
 class Wanted(Struct, frozen=True):
     """What was asked for on the command line."""
@@ -126,6 +128,3 @@ def _run_commands(commands: Iterable[tuple[str, ...]]) -> None:
         if completed.returncode:
             text = one_line(completed.stderr) or f"exit code {completed.returncode}"
             raise SriovBootstrapError(f"{' '.join(command)}: {text}", hint="run it by hand")
-
-
-COMMAND_SECONDS = 600.0  # update-grub looks at every disk

@@ -1,7 +1,5 @@
 """status: the machine as it is now, beside what the last pass left behind."""
 
-import time
-
 import msgspec
 
 from sriov_bootstrap import __version__
@@ -34,7 +32,7 @@ def status(machine: HostMachine, *, as_json: bool, wait_seconds: float | None) -
         if _is_as_desired(report) or machine.monotonic() >= deadline:
             break
         say(next((pf.message for pf in report.pfs if pf.message), "waiting"))
-        time.sleep(WAIT_POLL_SECONDS)
+        machine.pause(WAIT_POLL_SECONDS)
     say("")
     saved = machine.load_state()[0]
     said = (*_notes(machine, report, saved), *_vf_notes(report))

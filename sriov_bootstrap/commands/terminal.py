@@ -1,4 +1,4 @@
-"""Tables; colour and progress, on a terminal."""
+"""Tables; colour, progress and questions, on a terminal."""
 
 import os
 import sys
@@ -22,6 +22,18 @@ def table_cells(rows: Sequence[Sequence[str]]) -> Iterator[list[str]]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+
+
+def can_ask() -> bool:
+    """Whether somebody reads stderr and can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def is_agreed(question: str) -> bool:
+    """Asks on a terminal; everything but `y` and `yes` is a no."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def progress_printer() -> Callable[[str], None]:

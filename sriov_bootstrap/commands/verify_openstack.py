@@ -12,7 +12,7 @@ from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
 from sriov_bootstrap.base.errors import CloudError, ExitCode, UsageError
 from sriov_bootstrap.base.printable import printable, to_json
 from sriov_bootstrap.commands.interruption import ended_by_sigterm
-from sriov_bootstrap.commands.terminal import in_colour, progress_printer
+from sriov_bootstrap.commands.terminal import can_ask, in_colour, is_agreed, progress_printer
 from sriov_bootstrap.edges.named_files import json_files, read_end, read_named
 from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -101,13 +101,11 @@ def _prove(
 
 def _may_delete(left: Sequence[CloudLeftover], asked: Arguments) -> bool:
     """Asks on a terminal; elsewhere --delete-leftovers says it."""
-    if asked.delete_leftovers or asked.checks_only or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if asked.delete_leftovers or asked.checks_only or not can_ask():
         return asked.delete_leftovers
     for leftover in left:
         sys.stderr.write(f"left by an earlier run: {printable(str(leftover))}\n")
-    sys.stderr.write("Delete them? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return is_agreed("Delete them?")
 
 
 def _delete_leftovers(cloud: OpenStackApi, left: Sequence[CloudLeftover]) -> tuple[CloudLeftover, ...]:

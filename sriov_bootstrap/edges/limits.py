@@ -10,6 +10,7 @@ from sriov_bootstrap.base.errors import SriovBootstrapError
 
 MEMORY_BYTES = 512 << 20
 CPU_SECONDS = 60
+HINT = "one of the files that it reads is malformed; it should cope with that: please report this bug"
 
 
 @contextlib.contextmanager
@@ -36,9 +37,6 @@ def limit_resources(what: str, *, memory_bytes: int = MEMORY_BYTES, cpu_seconds:
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(kind, limits)
         signal.signal(signal.SIGXCPU, handler)
-
-
-HINT = "one of the files that it reads is malformed; it should cope with that: please report this bug"
 
 
 def _lower(kind: int, wanted: int) -> None:

@@ -52,6 +52,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.base.vanishing import names_in
 from sriov_bootstrap.core.surroundings import Jam
 
@@ -165,11 +166,7 @@ def _read_jam(path: str, now: float) -> Jam | None:
         if _try_lock(descriptor, fcntl.LOCK_SH):
             return None
         jam = msgspec.json.decode(os.pread(descriptor, READ_BYTES, 0), type=Jam)
-    except (
-        OSError,
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-    ):  # it was only just taken, and nothing is written to it yet
+    except (OSError, *UNDECODABLE):  # it was only just taken, and nothing is written to it yet
         return Jam(0, "", "a write", since=0.0, limit_seconds=1.0, is_overdue=False, began_at=now)
     finally:
         os.close(descriptor)

@@ -26,6 +26,7 @@ from sriov_bootstrap.base.netlink import (
     Conversation,
     InterruptedDumpError,
     UnusableError,
+    attribute,
     attributes,
     bodies_of,
     read_undisturbed,
@@ -44,7 +45,7 @@ RT_SCOPE_LINK = 253
 
 REQUESTS = {
     # Without RTEXT_FILTER_VF nothing is said of VFs.
-    RTM_GETLINK: LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS),
+    RTM_GETLINK: LINK.pack(0, 0, 0, 0, 0) + attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS)),
     RTM_GETADDR: ADDRESS.pack(0, 0, 0, 0, 0),
 }
 

@@ -3,7 +3,7 @@
 The kernel does both under a lock of the device, which its driver may hold for long.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from sriov_bootstrap.edges.debugfs import read_lag_state
 from sriov_bootstrap.edges.devlink import Devlink
 from sriov_bootstrap.machine.links import answer_of_child
 from sriov_bootstrap.passes.apply import apply
+from sriov_bootstrap.passes.settle import pauses
 
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 WHAT = "what devlink tells of eswitches"
 LATE_HINT = "journalctl -k shows the driver's messages; the next pass looks again"
 OFFLOAD_HINT = "ethtool -k NETDEV shows it as fixed where the driver does not offer it: leave hw_tc_offload out"
-LOOK_AGAIN_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 SwitchAction = SetDevlinkParams | SetEswitchMode | SetUpEswitch
 
 
@@ -180,13 +180,13 @@ class _Switching:
         question = DevlinkQuestion(action.pci_address, (), action.wish.hw_tc_offload is not None)
         wanted = range(action.num_vfs) if action.wish.is_switchdev else range(0)
         deadline = self._machine.monotonic() + settle_deadline_seconds(action.num_vfs)
-        pauses = _pauses()
-        while True:
+        for pause in pauses():
             actual = devlink.read((question,)).by_address.get(action.pci_address)
             missing = tuple(number for number in wanted if actual is None or number not in actual.representors)
             if not missing or self._machine.monotonic() > deadline:
                 return actual, missing
-            self._machine.pause(next(pauses))
+            self._machine.pause(pause)
+        raise AssertionError  # pragma: no cover (the pauses never end)
 
     def _offload(self, devlink: Devlink, wish: Eswitch, actual: EswitchFacts) -> bool:
         """Whether hw-tc-offload was set. KernelError for netdevs that do not take it."""
@@ -211,9 +211,3 @@ class _Switching:
         message, hint = explain(what, error.message, error.errno, driver)
         self._is_transient = find_refusal(error.message, error.errno, driver).is_transient
         return KernelError(message, hint=hint)
-
-
-def _pauses() -> Iterator[float]:
-    yield from LOOK_AGAIN_SECONDS
-    while True:
-        yield LOOK_AGAIN_SECONDS[-1]

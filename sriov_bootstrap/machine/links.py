@@ -12,6 +12,7 @@ import msgspec
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.base.netlink import READ_SECONDS
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.core.facts import Eswitches, Links
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.rtnetlink import read_links
@@ -35,5 +36,5 @@ def answer_of_child(read: Callable[[], Told], kind: type[Told], *, what: str, ti
         return msgspec.json.decode(line, type=kind)
     except SriovBootstrapError as error:
         return kind(problem=error.message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return kind(problem=f"{what}: the process that reads it ended without an answer")

@@ -78,7 +78,7 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
     settled = list(results)
     began = machine.monotonic()
     expects: dict[str, bool] = {}
-    for delay in _pauses():
+    for delay in pauses():
         pfs = _read_facts(machine, waits.values())
         passed = machine.monotonic() - began
         for number, wait in tuple(waits.items()):
@@ -145,8 +145,10 @@ def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfF
 def _is_settled(
     machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool], drivers: DriverWishes
 ) -> bool:
-    if pf is None or is_settled(pf, target, expects_driver=True, drivers=drivers) or pf.num_vfs != target:
-        return is_settled(pf, target, expects_driver=True, drivers=drivers)
+    if is_settled(pf, target, expects_driver=True, drivers=drivers):
+        return True
+    if pf is None or pf.num_vfs != target:
+        return False
     bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver and drivers.wish_for(vf.index) != VfDriver.NONE), None)
     if bare is not None and bare not in expects:
         expects[bare] = machine.expects_driver(bare)
@@ -161,5 +163,6 @@ def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
     )
 
 
-def _pauses() -> Iterator[float]:
+def pauses() -> Iterator[float]:
+    """How long to wait before each look, in seconds, without an end."""
     return chain(LOOK_AGAIN_SECONDS, repeat(LOOK_AGAIN_SECONDS[-1]))
