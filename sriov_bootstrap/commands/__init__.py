@@ -1,1 +1,1 @@
-"""One verb for each file; the only place that wires edges to decisions."""
+"""One verb for each file, and what only verbs need: what they print, and what they ask on a terminal."""

@@ -1,4 +1,4 @@
-"""helper: what sriov-bootstrap-holders, -reload@ and -load@ run, for privileges.py; and -bond, for nobody.
+"""helper: what sriov-bootstrap-holders, -reload@ and -load@ run, for privileges.py.
 
 A helper does not trust its caller: it only does what the config asks for and what harms no one.
 """

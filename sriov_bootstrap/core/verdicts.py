@@ -57,6 +57,7 @@ def binding_verdict(pf: PfFacts, binding: Jam) -> Verdict:
 
 
 def in_use_verdict(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> Verdict | None:
+    """VFs are in use, and neither the rule nor an operator says that they may be destroyed."""
     if around.force or desired.rule.when_in_use is WhenInUse.REPLACE or not pf.vfs_in_use:
         return None
     users = shortlist([vf.refusal for vf in pf.vfs_in_use], NAMED, "; ")

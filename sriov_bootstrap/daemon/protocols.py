@@ -30,7 +30,7 @@ class WakeUps(Protocol):
 
 
 class CarrierWatch(Protocol):
-    """The listener for PFs whose rates of VFs need a carrier."""
+    """The listener for PFs whose VFs wait for a carrier, or for a bond. A `fileno` of -1: none is watched."""
 
     def watch(self, netdevs: frozenset[str]) -> None: ...
     def fileno(self) -> int: ...

@@ -40,7 +40,7 @@ class Access(NamedTuple):
 
 
 def dump(value: Access, **extras: str) -> bytes:
-    """For load(). `more`: what makes it another one, and means nothing here."""
+    """For load(). `extras`: what makes it another one, and means nothing here."""
     texts = {path: data.decode("latin-1") for path, data in value.files.items()}
     tls = value.tls._asdict() if value.tls else None
     told = {"version": VERSION, "tls": tls, "files": texts, "headers": value.headers, "users": value.users}

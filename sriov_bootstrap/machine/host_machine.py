@@ -134,7 +134,7 @@ class HostMachine(HostEdges):
         return self.sysfs.count_vfs(pci_address)
 
     def read_mtus(self, netdevs: tuple[str, ...]) -> dict[str, int]:
-        """See reconcile.PassMachine."""
+        """See protocols.PassMachine."""
         return self.netdevs.read_mtus(netdevs)
 
     def write_msix(self, vf: str, number: int, vectors: int) -> "RefusedSetting | None":

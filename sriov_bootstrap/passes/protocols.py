@@ -51,7 +51,7 @@ class ActionMachine(SettleMachine, Protocol):
 
 
 class PassMachine(ActionMachine, Protocol):
-    """The machine as a pass needs it; execute.py and apply.py name what they need themselves."""
+    """The machine as a pass needs it."""
 
     def pass_lock(self) -> AbstractContextManager[None]:
         """One pass at a time, over all processes. BusyError when the other one does not end."""
