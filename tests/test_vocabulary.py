@@ -23,7 +23,6 @@ NAMELIKE = {
     "once": "the verb --once",
     "_once": "the verb --once",
     "_ping": "a verb",
-    "bring": "a verb",
     "setting": "a noun",
     "mapping": "a noun",
     "_spelling": "a noun",

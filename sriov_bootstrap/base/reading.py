@@ -103,14 +103,16 @@ def is_roots(status: os.stat_result) -> bool:
     return status.st_uid == 0 and not is_open_to_others(status)
 
 
-def distrust_file(status: os.stat_result) -> str:
+def distrust_file(path: str, status: os.stat_result) -> str:
     """Why a file that was found, not named, may have been changed by a user other than root; "" if not."""
     if not stat.S_ISREG(status.st_mode):  # /dev/null, or a link to it
         return ""
     if is_anothers(status):
-        return f"is owned by user {status.st_uid}, who could change it: chown root it"
-    mode = f"{stat.S_IMODE(status.st_mode):04o}"
-    return f"is writable by users other than root (mode {mode}): chmod go-w it" if is_open_to_others(status) else ""
+        return f"is owned by user {status.st_uid}, who could change it: chown root {shell_quoted(path)}"
+    if is_open_to_others(status):
+        mode = f"{stat.S_IMODE(status.st_mode):04o}"
+        return f"is writable by users other than root (mode {mode}): chmod go-w {shell_quoted(path)}"
+    return ""
 
 
 def distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:

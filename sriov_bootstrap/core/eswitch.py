@@ -229,7 +229,7 @@ def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
         return _mode_verdict(pf, wish, actual.mode)
     if missing := missing_representors(pf, wish):
         vfs = shortlist([f"VF {number}" for number in missing], NAMED)
-        lead = f"{pf.pci_address}: {quantity(len(missing), 'representor')} of {pf.num_vfs} missing"
+        lead = f"{pf.pci_address}: {len(missing)} of {quantity(pf.num_vfs, 'representor')} missing"
         return Verdict(Reason.REPRESENTORS_MISSING, f"{lead}: {vfs}", READ_HINT)
     if pf.vfs and awaits_lag(rule, pf):
         return _lag_verdict(pf, actual.lag)
@@ -244,7 +244,7 @@ def functions_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:
     """The same of the functions behind VFs' ports, once the mode is right."""
     if not rule.wants_switchdev or not (wrong := differing_functions(rule, pf)):
         return None
-    texts = shortlist([f"VF {number} has not {left}" for number, left in wrong.items()], NAMED, "; ")
+    texts = shortlist([f"VF {number} lacks {left}" for number, left in wrong.items()], NAMED, "; ")
     return Verdict(Reason.ATTRIBUTES_REFUSED, f"{pf.pci_address}: {texts}", FUNCTIONS_HINT)
 
 
@@ -258,7 +258,11 @@ def _mode_verdict(pf: PfFacts, wish: Eswitch, mode: str) -> Verdict:
 def _lag_verdict(pf: PfFacts, state: str) -> Verdict:
     lead = f"{pf.pci_address}: the bond of this PF is not offloaded"
     if not state:
-        return Verdict(Reason.LAG_INACTIVE, f"{lead} as far as is known: debugfs does not tell", LAG_UNKNOWN_HINT)
+        return Verdict(
+            Reason.LAG_INACTIVE,
+            f"{pf.pci_address}: cannot tell whether the bond of this PF is offloaded: debugfs does not say",
+            LAG_UNKNOWN_HINT,
+        )
     if bound := [vf for vf in pf.vfs if vf.driver]:
         text = f"{lead}, and {quantity(len(bound), 'VF has', 'VFs have')} a driver already, which keeps it so"
         return Verdict(Reason.LAG_INACTIVE, text, LAG_BOUND_HINT)
@@ -267,7 +271,7 @@ def _lag_verdict(pf: PfFacts, state: str) -> Verdict:
 
 def no_eswitch(pf: PfFacts) -> str:
     """In words, for a PF whose driver tells of no mode."""
-    return f"{pf.driver or 'its driver'} has no eswitch mode that could be set"
+    return f"{pf.driver or 'its driver'} has no eswitch mode that can be set"
 
 
 def wrong_steering(rule: PfRule, actual: EswitchFacts) -> tuple[str, str] | None:

@@ -104,7 +104,7 @@ def _absence_unnamed(function: Function) -> Absence | None:
     if not function.facts.total_vfs:
         return None
     remedy = f'name it by its address: match = {{ pci_address = "{function.facts.pci_address}" }}'
-    problem = f"it offers {quantity(function.facts.total_vfs, 'VF')}, but is no NIC, and has to be named"
+    problem = f"it offers {quantity(function.facts.total_vfs, 'VF')}, but is not a NIC: a rule has to name it"
     return Absence(Obstacle.UNNAMED, function, problem, f"sriov_totalvfs is {function.offers}", remedy)
 
 
@@ -150,7 +150,7 @@ def _absence_by_kernel(function: Function, platform: Platform, total_vfs: int) -
     remedy = f"check the kernel log: journalctl -k -g {function.facts.pci_address}"
     if platform.has_iov is None:
         remedy = f"{remedy}; and whether the kernel has CONFIG_PCI_IOV=y: its config could not be read"
-    return Absence(Obstacle.KERNEL, function, "the kernel does not offer its SR-IOV", evidence, remedy)
+    return Absence(Obstacle.KERNEL, function, "the kernel does not expose its SR-IOV", evidence, remedy)
 
 
 def _absence_without_capability(function: Function, platform: Platform, rule: PfRule) -> Absence:

@@ -8,7 +8,7 @@ from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
 from sriov_bootstrap.core.plan import Plan
-from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.switch_actions import SetEswitchMode
@@ -137,8 +137,7 @@ def _shortfall(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...], *, i
         drivers = plan.desired.rule.drivers(pf.num_vfs)
         waiting = [vf.pci_address for vf in pf.vfs if not vf.is_ready and drivers.wish_for(vf.index) != VfDriver.NONE]
         lack = "netdev" if pf.is_nic else "driver"
-        message = (
-            f"{pf.pci_address}: VFs that still have no {lack}, {len(waiting)} of {target}: {shortlist(waiting, NAMED)}"
-        )
+        those = f"{len(waiting)} of {quantity(target, 'VF')} still without a {lack}"
+        message = f"{pf.pci_address}: {those}: {shortlist(waiting, NAMED)}"
         return Verdict(Reason.VFS_INCOMPLETE, message, "load or update the VF driver; journalctl -k shows its messages")
     return None

@@ -143,7 +143,7 @@ def _no_reload_verdict(wish: Wish, family: Sequence[Wish], around: Surroundings)
             f"{hint}; with reload_driver = true in the rule, this is done automatically",
         )
     if not pf.is_nic:
-        message = f"{pf.pci_address}: what uses it, which is no NIC, cannot be seen, so {driver} is not reloaded"
+        message = f"{pf.pci_address}: it is not a NIC, and what uses it cannot be seen, so {driver} is not reloaded"
         return Verdict(Reason.RELOAD_REQUIRED, message, hint)
     if verdict := _tried_verdict(wish, family, around):
         return verdict

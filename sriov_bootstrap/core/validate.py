@@ -85,7 +85,7 @@ def _switch_problems(rule: PfRule) -> list[str]:
         problems.append('[pf.eswitch]: vf_lag needs mode = "switchdev"')
     for name, param in rule.params.items():
         if not re.fullmatch(PARAM, name):
-            problems.append(f'[pf.devlink_params]: "{name}" is no parameter: devlink dev param show lists them')
+            problems.append(f'[pf.devlink_params]: "{name}" is not a parameter: devlink dev param show lists them')
         value = param.value
         if isinstance(value, str) and not (value.isascii() and value.isprintable() and 0 < len(value) <= MAX_PARAM):
             problems.append(f"[pf.devlink_params]: {name}: must be 1 to {MAX_PARAM} printable ASCII characters")
@@ -99,7 +99,7 @@ def switch_mistakes(rule: PfRule) -> list[str]:
     driver = driver_of(rule.match.driver)
     if not rule.wants_switchdev or not driver.no_eswitch:
         return []
-    return [f"[pf.eswitch]: {driver.name} has no eswitch mode that could be set: remove it, or name another driver"]
+    return [f"[pf.eswitch]: {driver.name} has no eswitch mode that can be set: remove it, or name another driver"]
 
 
 def vf_problems(rule: PfRule) -> list[str]:

@@ -128,7 +128,7 @@ def mac_problem(mac: str) -> str:
 
 def _guid_problem(guid: str) -> str:
     if not re.fullmatch(GUID, guid):
-        return f'"{guid}" is no GUID: write it like 00:11:22:33:44:55:66:77'
+        return f'"{guid}" is not a GUID: write it like 00:11:22:33:44:55:66:77'
     return f"{guid} means that there is no GUID: remove it" if {*guid} <= {"0", ":"} or {*guid} <= {"f", ":"} else ""
 
 

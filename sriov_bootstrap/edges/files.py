@@ -264,7 +264,7 @@ def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
     name = f"{root}{path}"
     try:
         with Below(root).place(path, any_link=True) as place, place.open_file() as file:
-            if problem := distrust_file(file.status) or distrust_folders((*_folders_of(root), *place.folders)):
+            if problem := distrust_file(name, file.status) or distrust_folders((*_folders_of(root), *place.folders)):
                 return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
             return _config_file(name, file, is_drop_in=is_drop_in)
     except OSError as error:

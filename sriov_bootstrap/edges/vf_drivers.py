@@ -25,7 +25,7 @@ from sriov_bootstrap.core.driver_wishes import VfDriver, named_driver
 from sriov_bootstrap.core.drivers import is_vfio
 from sriov_bootstrap.core.errnos import name_of
 from sriov_bootstrap.core.facts import NAMED
-from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.report import Outcome
 
 THREADS = 128  # for each PF; the unit's TasksMax allows for several PFs at once
@@ -87,9 +87,9 @@ class VfDrivers:
         if left := [vf for vf in vfs if wanted[vf] == VfDriver.KERNEL and not problems.get(vf)]:
             problems |= self._ask_bare(action.pci_address, left, candidates)
         if bad := {vf: problem for vf, problem in problems.items() if problem}:
-            lead = f"{action.pci_address}: VFs that did not get their driver, {len(bad)} of {len(vfs)}"
+            those = quantity(len(vfs), "VF did not get its driver", "VFs did not get their driver")
             said = shortlist([f"{vf}: {problem}" for vf, problem in sorted(bad.items())], NAMED, "; ")
-            raise KernelError(f"{lead}: {said}", hint=HINT)
+            raise KernelError(f"{action.pci_address}: {len(bad)} of {those}: {said}", hint=HINT)
         return Outcome.CHANGED
 
     def _place(self, vf: str, move: "_Move") -> str:

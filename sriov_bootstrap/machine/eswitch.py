@@ -150,7 +150,7 @@ class _Switching:
         has_changed |= self._offload(devlink, wish, actual)
         has_changed |= self._set_functions(devlink, action)
         if missing:
-            lead = f"{address}: {quantity(len(missing), 'representor')} of {action.num_vfs} have not appeared"
+            lead = f"{address}: {len(missing)} of {quantity(action.num_vfs, 'representor')} did not appear"
             vfs = shortlist([f"VF {number}" for number in missing], NAMED)
             raise KernelError(f"{lead}: {vfs}", hint=LATE_HINT)
         return Outcome.CHANGED if has_changed else Outcome.UNCHANGED

@@ -93,7 +93,7 @@ def _set_attributes(machine: "HostMachine", trial: Trial) -> tuple[str, ...]:
     except SriovBootstrapError as error:
         return (error.message,)
     left = _compare_all(trial, attributes_now(machine, trial))
-    return tuple(f"VF {number} has no longer {wish}" for number, wish in left.items())
+    return tuple(f"VF {number} no longer has {wish}" for number, wish in left.items())
 
 
 def _compare_all(trial: Trial, now: dict[int, VfAttributes]) -> dict[int, VfAttributes]:

@@ -169,6 +169,6 @@ class _Setting:
         driver = self._machine.vf_drivers.driver(action.pci_address)
         said = [explain(refused, driver, action.pci_address) for refused in self._refused]
         vfs = {refused.vf for refused in self._refused}
-        lead = f"{action.pci_address}: attributes not set, of {quantity(len(vfs), 'VF')} of {num_changes}"
+        lead = f"{action.pci_address}: attributes of {len(vfs)} of {quantity(num_changes, 'VF')} not set"
         texts = shortlist([message for message, _ in said], NAMED, "; ")
         return KernelError(f"{lead}: {texts}", hint=next((hint for _, hint in said if hint), ""))

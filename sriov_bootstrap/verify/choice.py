@@ -87,7 +87,7 @@ def _find(known: Iterable[tuple[str, PfFacts]], name: str) -> tuple[str, PfFacts
         netdevs = {alias for dev in pf.netdevs for alias in (dev.name, *dev.altnames)}
         if address in names or name in netdevs:
             return rule, pf
-    raise UsageError((f'verify: "{name}" is no PF, and no VF of one',), hint=SEE_STATUS)
+    raise UsageError((f'verify: "{name}" is neither a PF nor a VF of one',), hint=SEE_STATUS)
 
 
 def _choose_of(rule: str, pf: PfFacts, vf_address: str, is_alone: IsAlone) -> Choice:

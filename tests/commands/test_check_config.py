@@ -77,7 +77,7 @@ def test_switchdev_is_refused_of_a_driver_without_an_eswitch(
     text = '[[pf]]\nname = "tenant-a"\nmatch = { driver = "igb" }\nnum_vfs = 4\n[pf.eswitch]\nmode = "switchdev"\n'
     tree.configure(text)
     assert check(tree) == USAGE
-    problem = "[pf.eswitch]: igb has no eswitch mode that could be set: remove it, or name another driver"
+    problem = "[pf.eswitch]: igb has no eswitch mode that can be set: remove it, or name another driver"
     assert f'[[pf]] "tenant-a": {problem}\n' in capsys.readouterr().err
     tree.configure(text.replace("switchdev", "legacy"))
     assert check(tree) == 0

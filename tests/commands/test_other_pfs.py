@@ -139,5 +139,5 @@ def test_doctor_says_how_to_name_it(tree: HostTree, capsys: pytest.CaptureFixtur
     tree.add_nvme()
     tree.configure(BY_DRIVER)
     out = run(tree, capsys, "doctor")[1]
-    assert f"{NVME}: it offers 32 VFs, but is no NIC, and has to be named" in out
+    assert f"{NVME}: it offers 32 VFs, but is not a NIC: a rule has to name it" in out
     assert f'name it by its address: match = {{ pci_address = "{NVME}" }}' in out

@@ -219,7 +219,7 @@ def test_what_a_killed_run_has_left_is_cleaned_up_by_the_next(host: Shell) -> No
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("vf", "ens9"), '"ens9" is no PF'),
+        (("vf", "ens9"), '"ens9" is neither a PF nor a VF of one'),
         (("vf", "--vlan", "4095"), "--vlan 4095 is not between 0 and 4094"),
         (("vf", "--gateway", "192.0.2.256"), '"192.0.2.256" is not an IPv4 address'),
         (("vf", "--timeout", "-1"), "invalid seconds value: '-1'"),

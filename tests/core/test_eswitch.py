@@ -85,7 +85,7 @@ def test_a_vf_without_a_representor_is_missed_by_its_number() -> None:
     pf = make_pf(vfs=(make_vf(index=0), make_vf(index=1)), eswitch=ACTUAL)
     found = lack_verdict(pf, make_rule(eswitch=SWITCHDEV))
     assert found
-    assert found.message == f"{PF}: 1 representor of 2 missing: VF 1"
+    assert found.message == f"{PF}: 1 of 2 representors missing: VF 1"
     assert lack_verdict(pf, make_rule(devlink_params={"x": 1})) is None
 
 

@@ -81,7 +81,7 @@ def test_a_mistake_is_named(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"a b": 1}, '[pf.devlink_params]: "a b" is no parameter: devlink dev param show lists them'),
+        ({"a b": 1}, '[pf.devlink_params]: "a b" is not a parameter: devlink dev param show lists them'),
         ({"a": ""}, "[pf.devlink_params]: a: must be 1 to 31 printable ASCII characters"),
         ({"a": "x" * 32}, "[pf.devlink_params]: a: must be 1 to 31 printable ASCII characters"),
         ({"a": "x\n"}, "[pf.devlink_params]: a: must be 1 to 31 printable ASCII characters"),
@@ -118,9 +118,7 @@ def test_a_driver_without_an_eswitch_is_refused_but_its_vfs_are_made(driver: str
     text = f'[[pf]]\nname = "a"\nmatch = {{ driver = "{driver}" }}\nnum_vfs = 4\n[pf.eswitch]\nmode = "switchdev"\n'
     config, mistakes = decode_without_bad_tables([ConfigFile("site.toml", text.encode())])
     assert [rule.eswitch for rule in config.pf] == [SWITCHDEV]
-    problem = (
-        f"{WHERE}: [pf.eswitch]: {driver} has no eswitch mode that could be set: remove it, or name another driver"
-    )
+    problem = f"{WHERE}: [pf.eswitch]: {driver} has no eswitch mode that can be set: remove it, or name another driver"
     assert mistakes == ((problem,) if is_refused else ())
 
 

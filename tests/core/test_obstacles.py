@@ -57,7 +57,7 @@ ROWS = {
         Function(make_pf(is_nic=False, netdevs=(), total_vfs=32), offers="32"),
         LINUX,
         Obstacle.UNNAMED,
-        "it offers 32 VFs, but is no NIC",
+        "it offers 32 VFs, but is not a NIC",
         f'name it by its address: match = {{ pci_address = "{PF}" }}',
     ),
     "a dead device": Row(
@@ -86,14 +86,14 @@ ROWS = {
         nic(chip_vfs=8),
         LINUX,
         Obstacle.KERNEL,
-        "the kernel does not offer its SR-IOV",
+        "the kernel does not expose its SR-IOV",
         f"check the kernel log: journalctl -k -g {PF}",
     ),
     "a kernel that is not known": Row(
         nic(chip_vfs=8),
         Platform(),
         Obstacle.KERNEL,
-        "the kernel does not offer its SR-IOV",
+        "the kernel does not expose its SR-IOV",
         f"check the kernel log: journalctl -k -g {PF}; and whether the kernel has CONFIG_PCI_IOV=y",
     ),
     "a kernel without, not as root": Row(

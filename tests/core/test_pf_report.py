@@ -140,7 +140,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: VFs that still have no netdev, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            f"{PF}: 4 of 4 VFs still without a netdev: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,
@@ -152,7 +152,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: VFs that still have no driver, 4 of 4: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
+            f"{PF}: 4 of 4 VFs still without a driver: 0000:3b:02.0, 0000:3b:02.1, 0000:3b:02.2, 0000:3b:02.3",
             DRIVER_HINT,
         ),
         is_incomplete=True,
@@ -164,7 +164,7 @@ ROWS = [
         (
             PfState.DEGRADED,
             Reason.VFS_INCOMPLETE,
-            f"{PF}: VFs that still have no netdev, 6 of 6: {', '.join(f'0000:3b:02.{i}' for i in range(4))} and 2 more",
+            f"{PF}: 6 of 6 VFs still without a netdev: {', '.join(f'0000:3b:02.{i}' for i in range(4))} and 2 more",
             DRIVER_HINT,
         ),
         is_incomplete=True,

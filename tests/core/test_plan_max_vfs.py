@@ -131,7 +131,7 @@ ROWS = [
                 (),
                 Verdict(
                     Reason.RELOAD_REQUIRED,
-                    f"{PF}: what uses it, which is no NIC, cannot be seen, so igb is not reloaded",
+                    f"{PF}: it is not a NIC, and what uses it cannot be seen, so igb is not reloaded",
                     BY_HAND,
                 ),
                 "",

@@ -47,7 +47,7 @@ def test_what_is_not_so_is_set_while_a_vf_has_no_driver_and_told_later(driver: s
     assert functions_to_set(rule(*TABLES), pf) == ({} if driver else left)
     found = functions_verdict(pf, rule(*TABLES))
     assert found
-    assert (found.reason, found.message) == (Reason.ATTRIBUTES_REFUSED, f"{PF}: VF 1 has not max_io_eqs 8")
+    assert (found.reason, found.message) == (Reason.ATTRIBUTES_REFUSED, f"{PF}: VF 1 lacks max_io_eqs 8")
     assert functions_verdict(pf, rule()) is None
     assert differing_functions(rule(*TABLES), make_pf()) == {}
 

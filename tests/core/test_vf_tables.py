@@ -129,8 +129,11 @@ def test_a_table_may_say(rule: PfRule) -> None:
             VfTable(vfs="0", mac="00:00:00:00:00:00"),
             'mac: 00:00:00:00:00:00 means that there is no address: remove it, or write mac = "stable"',
         ),
-        (VfTable(vfs="0", node_guid=MAC), f'node_guid: "{MAC}" is no GUID: write it like 00:11:22:33:44:55:66:77'),
-        (VfTable(vfs="0", port_guid="stable"), 'port_guid: "stable" is no GUID: write it like 00:11:22:33:44:55:66:77'),
+        (VfTable(vfs="0", node_guid=MAC), f'node_guid: "{MAC}" is not a GUID: write it like 00:11:22:33:44:55:66:77'),
+        (
+            VfTable(vfs="0", port_guid="stable"),
+            'port_guid: "stable" is not a GUID: write it like 00:11:22:33:44:55:66:77',
+        ),
         (
             VfTable(vfs="0", port_guid="0" * 16),
             "port_guid: 00:00:00:00:00:00:00:00 means that there is no GUID: remove it",

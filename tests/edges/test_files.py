@@ -100,9 +100,9 @@ def test_only_etc_has_a_main_file(tmp_path: Path, files: Files, folder: str) -> 
     [
         (0o644, 0, 0, ""),
         (0o664, 0, 0, ""),
-        (0o664, 0, 4711, "is writable by users other than root (mode 0664): chmod go-w it"),
-        (0o646, 0, 0, "is writable by users other than root (mode 0646): chmod go-w it"),
-        (0o600, 4711, 0, "is owned by user 4711, who could change it: chown root it"),
+        (0o664, 0, 4711, "is writable by users other than root (mode 0664): chmod go-w {}"),
+        (0o646, 0, 0, "is writable by users other than root (mode 0646): chmod go-w {}"),
+        (0o600, 4711, 0, "is owned by user 4711, who could change it: chown root {}"),
     ],
 )
 def test_only_root_decides_what_is_in_a_config_that_is_found(
@@ -113,7 +113,7 @@ def test_only_root_decides_what_is_in_a_config_that_is_found(
     path.write_text("x")
     os.chown(path, uid, gid)
     path.chmod(mode)
-    assert [file.problem for file in files.read_config()] == [problem]
+    assert [file.problem for file in files.read_config()] == [problem.format(path)]
     assert [file.problem for file in Files(config_paths=(str(path),)).read_config()] == [""]
 
 

@@ -194,7 +194,7 @@ def test_late_representors_are_given_up_and_the_rest_is_set(machine: Hasty, kern
     kernel.told = [replace(READY, representors={})]
     assert outcome(machine, SET_UP)[:2] == (
         Outcome.FAILED,
-        f"{PF}: 2 representors of 2 have not appeared: VF 0, VF 1",
+        f"{PF}: 2 of 2 representors did not appear: VF 0, VF 1",
     )
     assert kernel.done == ["link", "none", "offload 2 True"]
 

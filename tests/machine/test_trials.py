@@ -84,7 +84,7 @@ def test_what_is_as_before_is_not_set(machine: HostMachine, tree: HostTree, monk
 def test_a_pf_that_sets_nothing_is_told(machine: HostMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "set_vf_attributes", lambda *_: None)
     (problem,) = put_back(machine, TRIAL)
-    assert problem.startswith("VF 0 has no longer ")
+    assert problem.startswith("VF 0 no longer has ")
 
 
 def test_a_kernel_that_refuses_is_told_in_its_words(machine: HostMachine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,4 +125,4 @@ def test_what_cannot_be_put_back_is_a_note_of_the_daemons_pass(
     tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
     job = jobs.start_pass(machine, jobs.load(machine, None), Handover())
     (note,) = jobs.end_of(child.finish(job, what="the pass", timeout_seconds=60)).state.report.notes
-    assert note.startswith("verify was killed, and left something behind: VF 0 has no longer ")
+    assert note.startswith("verify was killed, and left something behind: VF 0 no longer has ")

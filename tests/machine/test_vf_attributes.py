@@ -198,7 +198,7 @@ def test_each_refusal_has_its_cause_and_the_first_its_remedy(machine: HostMachin
     nic.refuses = {(0, "trust"): [errno.EOPNOTSUPP], (1, "vlan"): [errno.EINVAL], (1, "trust"): [errno.EOPNOTSUPP]}
     result = do(machine, replace(ACTION, tables=(VfTable(vfs="all", vlan=100, trust=True),)))
     assert (result.outcome, result.refused) == (Outcome.FAILED, {"trust": (0, 1), "vlan": (1,)})
-    assert result.message.startswith(f"{PF}: attributes not set, of 2 VFs of 2: {PF}: VF 0: cannot set trust on: ")
+    assert result.message.startswith(f"{PF}: attributes of 2 of 2 VFs not set: {PF}: VF 0: cannot set trust on: ")
     assert "VF 1: cannot set vlan 100" in result.message
     assert result.hint
 

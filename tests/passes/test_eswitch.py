@@ -191,7 +191,7 @@ def test_a_representor_that_never_comes_is_named() -> None:
     machine = host(lost={2})
     line = its_line(machine, rule())
     assert (line.state, line.reason, line.vfs_unbound) == (PfState.DEGRADED, Reason.REPRESENTORS_MISSING, 0)
-    assert line.message == f"{PF}: 1 representor of 4 missing: VF 2"
+    assert line.message == f"{PF}: 1 of 4 representors missing: VF 2"
     assert a_pass(machine, rule()).results == ()
 
 
@@ -340,14 +340,14 @@ def test_a_driver_without_a_switch_has_its_vfs_all_the_same() -> None:
     machine = FakeMachine(FakePf())
     line = its_line(machine, rule())
     assert (line.num_vfs, line.reason) == (4, Reason.ESWITCH_UNSUPPORTED)
-    assert line.message == f"{PF}: igb has no eswitch mode that could be set"
+    assert line.message == f"{PF}: igb has no eswitch mode that can be set"
 
 
 def test_a_dry_run_says_which_part_of_its_rule_a_driver_cannot_do() -> None:
     machine = host("igb", mode="")
     line = its_line(machine, rule(), mode=Mode.OBSERVE)
     assert (line.state, line.message.partition(":")[0]) == (PfState.PENDING, "to do")
-    assert line.remark == "igb has no eswitch mode that could be set: its VFs are made without"
+    assert line.remark == "igb has no eswitch mode that can be set: its VFs are made without"
     assert its_line(machine, rule(LEGACY), mode=Mode.OBSERVE).remark != line.remark
     assert its_line(machine, rule(LEGACY)).state is PfState.OK
 
@@ -448,5 +448,5 @@ def test_port_functions_are_set_before_vfs_have_a_driver_and_not_again() -> None
     line = its_line(machine, rule(vf=(VfTable(vfs="all", roce=True),)))
     assert (steps(machine), line.reason) == ([], Reason.ATTRIBUTES_REFUSED)
     assert line.message == "; ".join(
-        ["0000:3b:00.0: VF 0 has not roce on", *(f"VF {number} has not roce on" for number in (1, 2, 3))]
+        ["0000:3b:00.0: VF 0 lacks roce on", *(f"VF {number} lacks roce on" for number in (1, 2, 3))]
     )

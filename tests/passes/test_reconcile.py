@@ -163,7 +163,7 @@ def test_a_vf_that_is_dead_is_named_and_the_others_are_there() -> None:
     machine.pfs[PF].dead = frozenset({2})
     (pf,) = a_pass(machine).pfs
     assert (pf.reason, pf.num_vfs) == (Reason.VFS_INCOMPLETE, 4)
-    assert pf.message == f"{PF}: VFs that still have no netdev, 1 of 4: {vf_address(PF, 2)}"
+    assert pf.message == f"{PF}: 1 of 4 VFs still without a netdev: {vf_address(PF, 2)}"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_bond_of_which_nothing_is_known_is_waited_for() -> None:
     machine, config = bonded()
     set_lag(machine, "")
     [line, _] = passed(machine, config)
-    assert line.message == f"{PF}: the bond of this PF is not offloaded as far as is known: debugfs does not tell"
+    assert line.message == f"{PF}: cannot tell whether the bond of this PF is offloaded: debugfs does not say"
     assert line.vfs_unbound == 4
 
 

@@ -83,7 +83,7 @@ def refused(tree: HostTree) -> None:
     vf = vf_address(PF, 1)
     (tree.device(vf) / "driver").unlink()
     shutil.rmtree(tree.device(vf) / "net")
-    message = f"{PF}: VFs that did not get their driver, 1 of 4: {vf}: igbvf: EIO (Input/output error)"
+    message = f"{PF}: 1 of 4 VFs did not get their driver: {vf}: igbvf: EIO (Input/output error)"
     refusal = VfRefusal("kernel", frozenset({tree.device(vf).stat().st_ino}), message, HINT)
     line = PfReport("tenant-a", "4", PfState.DEGRADED, PF, reason=Reason.VFS_INCOMPLETE, message=message, hint=HINT)
     looked(tree, line, placements={PF: Placement("kernel", refusal=refusal)})

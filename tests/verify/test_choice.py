@@ -116,8 +116,8 @@ def test_what_to_do_is_what_costs_least(kind: UseKind, who: str, remedy: str) ->
 @pytest.mark.parametrize(
     ("name", "rule", "said"),
     [
-        ("ens9", "", 'verify: "ens9" is no PF, and no VF of one'),
-        (PF, "b", f'verify: "{PF}" is no PF, and no VF of one'),
+        ("ens9", "", 'verify: "ens9" is neither a PF nor a VF of one'),
+        (PF, "b", f'verify: "{PF}" is neither a PF nor a VF of one'),
         ("", "c", 'verify: there is no rule "c"'),
     ],
 )

@@ -218,14 +218,14 @@ def port_problem(host: CloudHost, port: CloudPort, other: CloudPort | None) -> s
     pf = host.pf_of_vf(address)
     is_pf = address in {pf.pci_address for pf in host.pfs}
     if other:
-        return f"port {port.id}: VF {address} is that of port {other.id} as well"
+        return f"port {port.id}: VF {address} also belongs to port {other.id}"
     if pf is None and not is_pf:
-        return f"port {port.id}: VF {address} does not exist on {host.name}, or is of a PF without a rule"
+        return f"port {port.id}: VF {address} does not exist on {host.name}, or belongs to a PF without a rule"
     wanted = port.profile.physical_network
     if pf and wanted and pf.physical_network and wanted != pf.physical_network:
         return f"port {port.id}: nova took VF {address} for {wanted}, and {pf} is on {pf.physical_network}"
     if pf and (problem := mode_problem(pf, port)):
-        return f"port {port.id}: VF {address} is of {pf}, {problem}"
+        return f"port {port.id}: VF {address} belongs to {pf}, {problem}"
     return ""
 
 
@@ -281,10 +281,10 @@ def check_vf(host: CloudHost, port: CloudPort, physical_network: str) -> Check:
         return Check(CheckState.FAILED, "VF", f"nova gave the port {shown}")
     if pf.physical_network != physical_network:
         return Check(
-            CheckState.FAILED, "VF", f"{address} is of {pf}, which is on {pf.physical_network or 'no network'}"
+            CheckState.FAILED, "VF", f"{address} belongs to {pf}, which is on {pf.physical_network or 'no network'}"
         )
     if problem := mode_problem(pf, port):
-        return Check(CheckState.FAILED, "VF", f"{address} is of {pf}, {problem}", CAPABILITY_HINT)
+        return Check(CheckState.FAILED, "VF", f"{address} belongs to {pf}, {problem}", CAPABILITY_HINT)
     return Check(
         CheckState.OK,
         "VF",

@@ -60,7 +60,7 @@ def test_nothing_is_wrong(pf: PfFacts | None, wish: Eswitch | None) -> None:
     ("eswitch", "problem"),
     [
         (EswitchFacts("legacy"), "the eswitch mode is legacy"),
-        (EswitchFacts(), "mlx5_core has no eswitch mode that could be set"),
+        (EswitchFacts(), "mlx5_core has no eswitch mode that can be set"),
         (None, "the eswitch mode is unknown"),
     ],
 )
@@ -122,7 +122,7 @@ def test_open_vswitch_without_offload(ovs: str | None, *, is_said: bool) -> None
             "mlx5_core",
             "the bond of this PF is not offloaded, and 2 VFs have a driver already, which keeps it so",
         ),
-        ("", "", "the bond of this PF is not offloaded as far as is known: debugfs does not tell"),
+        ("", "", "cannot tell whether the bond of this PF is offloaded: debugfs does not say"),
     ],
 )
 def test_a_bond_that_is_not_offloaded(state: str, driver: str, problem: str) -> None:

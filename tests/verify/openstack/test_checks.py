@@ -113,11 +113,11 @@ def of_agent(**changes: object) -> Survey:
         ),
         (
             replace(SURVEY, ports=(PORT, replace(PORT, id="p2"))),
-            "failed ports: port p2: VF 0000:3b:02.0 is that of port p1 as well",
+            "failed ports: port p2: VF 0000:3b:02.0 also belongs to port p1",
         ),
         (
             replace(SURVEY, ports=(PORT, replace(PORT, id="p2", profile=PortProfile("0000:3b:02.7")))),
-            "failed ports: port p2: VF 0000:3b:02.7 does not exist on compute-1, or is of a PF without a rule",
+            "failed ports: port p2: VF 0000:3b:02.7 does not exist on compute-1, or belongs to a PF without a rule",
         ),
         (
             replace(SURVEY, ports=(replace(PORT, profile=PortProfile(VFS[0].pci_address, "physnet3")),)),
@@ -166,12 +166,12 @@ HAS_NO_REPRESENTOR = "which is in legacy mode, and the port was bound to a bridg
         (
             SWITCHED,
             replace(WITH_OVN, ports=(replace(PORT, id="p2"),)),
-            f"failed ports: port p2: VF {VFS[0].pci_address} is of 0000:3b:00.0 (ens1f0), {IS_LEFT_ALONE}",
+            f"failed ports: port p2: VF {VFS[0].pci_address} belongs to 0000:3b:00.0 (ens1f0), {IS_LEFT_ALONE}",
         ),
         (
             replace(PF, eswitch_mode="legacy"),
             replace(SURVEY, ports=(BOUND,)),
-            f"failed ports: port p1: VF {VFS[0].pci_address} is of 0000:3b:00.0 (ens1f0), {HAS_NO_REPRESENTOR}",
+            f"failed ports: port p1: VF {VFS[0].pci_address} belongs to 0000:3b:00.0 (ens1f0), {HAS_NO_REPRESENTOR}",
         ),
         (
             replace(PF, eswitch_mode="legacy"),
@@ -321,10 +321,10 @@ def test_the_vf_that_nova_gave_is_compared_with_sys(port: CloudPort, said: str) 
 
 def test_a_vf_that_nothing_connects_is_no_proof() -> None:
     check = check_vf(CloudHost("compute-1", (SWITCHED,)), PORT, "physnet2")
-    assert (check.verdict, check.text) == (CheckState.FAILED, f"{VFS[0].pci_address} is of {PF}, {IS_LEFT_ALONE}")
+    assert (check.verdict, check.text) == (CheckState.FAILED, f"{VFS[0].pci_address} belongs to {PF}, {IS_LEFT_ALONE}")
 
 
 @pytest.mark.parametrize(("network", "on"), [("physnet3", "physnet3"), ("", "no network")])
 def test_a_vf_of_a_pf_on_another_network_is_the_wrong_one(network: str, on: str) -> None:
     other = CloudHost("compute-1", (replace(PF, physical_network=network),))
-    assert check_vf(other, PORT, "physnet2").text == f"0000:3b:02.0 is of 0000:3b:00.0 (ens1f0), which is on {on}"
+    assert check_vf(other, PORT, "physnet2").text == f"0000:3b:02.0 belongs to 0000:3b:00.0 (ens1f0), which is on {on}"
