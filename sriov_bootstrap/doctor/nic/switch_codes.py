@@ -28,7 +28,7 @@ Looked at: every netdev of the host's network namespace, for the phys_switch_id 
 phys_port_name such as pf0vf3 or c1pf0vf3.
 
 What to do: journalctl -k, for what the driver says about the VF. A representor in another network namespace has to be
-moved back. Removing and creating the VFs again makes all of them anew.
+moved back. Removing and creating the VFs again makes new ones for all.
 """,
     ),
     "SB-W234": Explanation(
