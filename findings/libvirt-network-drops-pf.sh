@@ -3,7 +3,7 @@
 #
 # Seen: <forward mode='hostdev'> with <pf dev='ens1f0'/> and one <address> is valid by the schema and defined without a
 # word; what is stored has the address alone, in whatever order the two were written. So a pool of all the PF's VFs becomes
-# a pool of one, and the second VM does not start. Two <pf> are an error. A network without any is stored as well, and two
+# a pool of one. Two <pf> are an error. A network without any is stored as well, and two
 # VLAN tags, which a VF cannot have, are turned into trunk='yes'. Expected was the error of two <pf>.
 set -euo pipefail
 

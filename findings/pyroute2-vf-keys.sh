@@ -3,9 +3,8 @@
 #
 # Seen: of link("set", vf={"vf": 3, "spoofchk": 0, ...}) `trusted` (for `trust`), `max_tx_rate` (which belongs into `rate`) and
 # a VLAN that is text are not sent; the rest is, so the kernel has nothing to refuse. {"rate": {"max_tx_rate": 100}} sends
-# min_tx_rate 0, which takes away a rate that was guaranteed. And "vf" is taken out of
-# the caller's dict, so trying again with it, after EBUSY, is a KeyError. Expected were an error for an unknown key, and a
-# dict left alone.
+# min_tx_rate 0, which takes away a rate that was guaranteed. And "vf" is taken out of the caller's dict, so trying again
+# with it, after EBUSY, is a KeyError. Expected were an error for an unknown key, and a dict left alone.
 #
 # IPBatch makes the same messages as IPRoute, and keeps them.
 set -euo pipefail

@@ -3,7 +3,7 @@
 #
 # Seen: "Simulate a udev event run", says its manual, and that it does not run what RUN names. It does not; but
 # ATTR{mtu} and ATTR{ifalias} are written, NAME renames the interface, and udev's database gets a record with the rule's
-# properties. So whoever tries a rule with ATTR{device/sriov_numvfs}="0" on a host with VMs takes their VFs away.
+# properties. So to try a rule with ATTR{device/sriov_numvfs}="0" on a host with VMs is to write that 0.
 # Expected was that a test tells, and changes nothing.
 #
 # Needs root: it runs on a veth pair in a network namespace, with one rule and no other.
