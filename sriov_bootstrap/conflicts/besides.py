@@ -34,6 +34,8 @@ PROTOCOLS = {"q": "802.1Q", "ad": "802.1ad"}
 NM_ESCAPES = {"s": " ", "t": "\t", "n": "\n", "r": "\r", "\\": "\\"}
 ON = frozenset({"true", "yes", "on", "1", "y", "t"})
 OFF = frozenset({"false", "no", "off", "0", "n", "f"})
+# It goes by what a profile was activated with, and cannot reapply one that has lost [sriov]: nm-device.c.
+RELOAD_PROFILES = "nmcli connection reload (a profile that is active now still sets 0 once, when it goes down)"
 
 
 def as_number(text: str, most: int) -> int | None:

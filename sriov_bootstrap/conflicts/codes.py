@@ -86,8 +86,10 @@ all VFs of the PF.""",
 system-connections in /etc, /run and /usr/lib/NetworkManager ([sriov] total-vfs; readable by root only), and
 SRIOV_TOTAL_VFS in /etc/sysconfig/network-scripts/ifcfg-*. A section [sriov] without a valid total-vfs means 0 VFs.""",
         """\
-remove the setting: nmcli connection modify PROFILE remove sriov. Do it before the profile is activated again:
-NetworkManager sets the number when it activates a profile, and 0 when it deactivates it.""",
+remove the setting: nmcli connection modify PROFILE remove sriov. NetworkManager sets the number when it activates a
+profile, and 0 when it deactivates one that was activated with the setting: so a profile that is active now still costs
+all VFs once. Activate it again while no VF is in use; or, since NetworkManager 1.54, write [connection] and
+sriov.preserve-on-down=1 to a file in /etc/NetworkManager/conf.d, and nmcli general reload conf, before that.""",
     ),
     ConflictKind(
         7,

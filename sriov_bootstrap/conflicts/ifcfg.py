@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from sriov_bootstrap.conflicts.besides import network_manager_vfs, shown
+from sriov_bootstrap.conflicts.besides import RELOAD_PROFILES, network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import Master, Search, count, setting, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.conflicts.switches import switch_of
@@ -61,7 +61,7 @@ def _masters_of_file(source: Source) -> Iterator[Master]:
         count(found[1]) if found else None,
         is_certain=bool(devices) and activates,
         doubt=doubt if activates else "the profile does not connect automatically",
-        remedy=without_keys(source.path, ("the lines SRIOV_*",), after="nmcli connection reload"),
+        remedy=without_keys(source.path, ("the lines SRIOV_*",), after=RELOAD_PROFILES),
         besides=(*besides, *lost),
         vfs=tables,
         eswitch=switch,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sriov_bootstrap.conflicts.besides import OFF, network_manager_vfs, shown
+from sriov_bootstrap.conflicts.besides import OFF, RELOAD_PROFILES, network_manager_vfs, shown
 from sriov_bootstrap.conflicts.master import MAX_COUNT, Master, Search, whole_number, without_keys
 from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
 from sriov_bootstrap.conflicts.switches import switch_of
@@ -109,7 +109,7 @@ def _master(source: Source, profile: Profile, pfs: tuple[PfFacts, ...]) -> Maste
         number if number <= MAX_COUNT else None,
         is_certain=not doubts,
         doubt="; ".join(doubts),
-        remedy=without_keys(source.path, ("the section [sriov]",), after="nmcli connection reload"),
+        remedy=without_keys(source.path, ("the section [sriov]",), after=RELOAD_PROFILES),
         besides=(*besides, *lost),
         vfs=tables,
         eswitch=switch,

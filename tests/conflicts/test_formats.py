@@ -381,6 +381,7 @@ def test_tripleos_rule_names_no_number() -> None:
 
 
 ON_PF = (Match(pci_address=PF),)
+RELOAD_PROFILES = "nmcli connection reload (a profile that is active now still sets 0 once, when it goes down)"
 RELOAD_LINKS = "udevadm control --reload; it takes effect at the next boot"
 
 
@@ -589,7 +590,7 @@ def test_profiles(text: str, devices: tuple[Match, ...], *, certain: bool) -> No
     (found,) = find(Source(Format.NETWORK_MANAGER, PROFILE, f"{text}\n[sriov]\nautoprobe-drivers=0\ntotal-vfs=8\n"))
     assert (found.devices, found.num_vfs, found.is_certain) == (devices, 8, certain)
     assert bool(found.doubt) is not certain
-    assert found.remedy == f"remove the section [sriov] from {PROFILE}, then: nmcli connection reload"
+    assert found.remedy == f"remove the section [sriov] from {PROFILE}, then: {RELOAD_PROFILES}"
 
 
 def test_ifcfg_files() -> None:
@@ -763,7 +764,7 @@ REMEDIES = {
     ),
     Format.IFCFG: (
         Source(Format.IFCFG, "/etc/ifcfg-ens1f0", "DEVICE=ens1f0\nSRIOV_TOTAL_VFS=8\n"),
-        "remove the lines SRIOV_* from /etc/ifcfg-ens1f0, then: nmcli connection reload",
+        f"remove the lines SRIOV_* from /etc/ifcfg-ens1f0, then: {RELOAD_PROFILES}",
     ),
     Format.OS_NET_CONFIG: (
         document(Format.OS_NET_CONFIG, "/etc/c.yaml", "network_config: [{type: sriov_pf, name: ens1f0, numvfs: 8}]\n"),

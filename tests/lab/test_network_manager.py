@@ -21,6 +21,7 @@ pytestmark = [
 AT_WORK = "network-manager"  # a snapshot
 PROFILES = "/etc/NetworkManager/system-connections"
 OURS, OTHER = f"{PROFILES}/ours.nmconnection", f"{PROFILES}/other.nmconnection"
+KEEP_FILE, KEEP = "/etc/NetworkManager/conf.d/keep.conf", "[connection]\nsriov.preserve-on-down=1\n"
 WANTED = {PF1: 3, PF2: 2}
 LOOK_SECONDS = 300  # doctor's, beside NetworkManager
 RULE = re.compile(r"SB-W221.*?remedy: +(sriov-bootstrap render udev --write) \(\S+\), then (.*?); and for", re.DOTALL)
@@ -30,9 +31,10 @@ CONTESTED = re.compile(r"SB-E718  .*? 1 VF where 2 are asked for.*?probably (.*?
 AGAIN = "for round in $(seq 20); do nmcli --wait 20 connection up other; sleep 1; done\n"
 
 
-def profile(name: str, netdev: str, sriov: str, *, connects: bool) -> str:
+def profile(name: str, netdev: str, sriov: str | None, *, connects: bool) -> str:
     head = f"[connection]\nid={name}\ntype=ethernet\ninterface-name={netdev}\nautoconnect={str(connects).lower()}\n"
-    return f"{head}[ethernet]\n[ipv4]\nmethod=disabled\n[ipv6]\nmethod=disabled\n[sriov]\n{sriov}\n"
+    section = "" if sriov is None else f"[sriov]\n{sriov}\n"
+    return f"{head}[ethernet]\n[ipv4]\nmethod=disabled\n[ipv6]\nmethod=disabled\n{section}"
 
 
 def write(guest: Guest, path: str, text: str) -> None:
@@ -94,6 +96,23 @@ def test_a_profile_with_our_own_number_is_named_when_it_goes_down(guest: Guest) 
     guest.check("nmcli connection down ours", timeout_seconds=180)
     assert "3 VFs disappeared" in named(guest, OURS)
     guest.settle(WANTED)
+
+
+@pytest.mark.parametrize(("keep", "is_lost"), [("", True), (KEEP, False)], ids=["as it is", "preserve-on-down"])
+def test_a_profile_that_lost_its_section_while_active_sets_0_once_more(
+    guest: Guest, keep: str, *, is_lost: bool
+) -> None:
+    """It goes by what it was activated with. Only what applies where it says nothing itself can still be changed."""
+    write(guest, OURS, profile("ours", guest.netdev(PF1), None, connects=True))
+    guest.check("nmcli connection reload")
+    if keep:
+        guest.vm.write(KEEP_FILE, keep)
+        guest.check("nmcli general reload conf")
+    for expected in (is_lost, False):
+        before = guest.vf_incarnations(PF1)
+        guest.check("nmcli connection up ours", timeout_seconds=180)
+        guest.settle(WANTED)
+        assert (guest.vf_incarnations(PF1) != before) is expected
 
 
 def test_vfs_are_back_after_a_restart_of_network_manager(guest: Guest) -> None:
