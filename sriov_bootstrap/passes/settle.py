@@ -77,7 +77,6 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
     drivers = {action.pci_address: action.drivers for _, action in bindings}
     settled = list(results)
     began = machine.monotonic()
-    expects: dict[str, bool] = {}
     for delay in pauses():
         pfs = _read_facts(machine, waits.values())
         passed = machine.monotonic() - began
@@ -86,7 +85,7 @@ def settle(results: tuple[Result, ...], machine: SettleMachine) -> tuple[Result,
             left = [address for address in wait.pci_addresses if address not in wait.contested]
             left = [address for address in left if address not in refused or not _has(pfs.get(address), wait.target)]
             meant = [(pfs.get(address), drivers.get(address, ANY_DRIVER)) for address in left]
-            is_over = all(_is_settled(machine, pf, wait.target, expects, wishes) for pf, wishes in meant)
+            is_over = all(_is_settled(machine, pf, wait.target, wishes) for pf, wishes in meant)
             if is_over or passed > wait.limit_seconds:
                 del waits[number]
                 settled[number] = replace(
@@ -142,17 +141,13 @@ def _read_facts(machine: SettleMachine, waits: Iterable[_Wait]) -> dict[str, PfF
     return {raw.pci_address: parse_pf(raw, facts.Links(), Holders()) for raw in pfs}
 
 
-def _is_settled(
-    machine: SettleMachine, pf: PfFacts | None, target: int, expects: dict[str, bool], drivers: DriverWishes
-) -> bool:
+def _is_settled(machine: SettleMachine, pf: PfFacts | None, target: int, drivers: DriverWishes) -> bool:
     if is_settled(pf, target, expects_driver=True, drivers=drivers):
         return True
     if pf is None or pf.num_vfs != target:
         return False
     bare = next((vf.modalias for vf in pf.vfs if vf.lacks_driver and drivers.wish_for(vf.index) != VfDriver.NONE), None)
-    if bare is not None and bare not in expects:
-        expects[bare] = machine.expects_driver(bare)
-    return is_settled(pf, target, expects_driver=bare is None or expects[bare], drivers=drivers)
+    return is_settled(pf, target, expects_driver=bare is None or machine.expects_driver(bare), drivers=drivers)
 
 
 def _progress_text(waits: Iterable[_Wait], pfs: dict[str, PfFacts]) -> str:
