@@ -12,7 +12,7 @@ from sriov_bootstrap.commands.terminal import in_colour, progress_printer, table
 from sriov_bootstrap.core.vf_attributes import MAX_VLAN
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.proving import ProofWish, prepare, prove
-from sriov_bootstrap.machine.trials import sweep
+from sriov_bootstrap.machine.trials import clean_up
 from sriov_bootstrap.passes.read import Loaded, load_config, read_facts
 from sriov_bootstrap.verify.choice import IsAlone, choose, choose_all
 from sriov_bootstrap.verify.domain import is_ipv4
@@ -66,20 +66,19 @@ def _verify(machine: HostMachine, ask: VerifyAsk, *, is_for_all: bool) -> tuple[
     machine.say = progress_printer()
     loaded = load_config(machine, None)
     wish = ProofWish(ask.vlan, ask.gateway, ask.timeout)
-    with ended_by_sigterm():
-        for problem in sweep(machine):  # before the lock: while it is held, one is under way
+    with ended_by_sigterm(), machine.locks.hold_verify():
+        for problem in clean_up(machine):
             machine.say(problem)
-        with machine.locks.hold_verify():
-            libvirt = machine.virsh.ask()
-            with machine.pass_lock():  # no pass plans for VFs that are recorded as tried a moment later
-                pfs = read_facts(machine, loaded.config)
-                is_alone = _read_groups(machine)
-                if is_for_all:
-                    choices = choose_all(loaded.config, pfs, is_alone)
-                else:
-                    choices = (choose(loaded.config, pfs, ask.device, ask.rule, is_alone),)
-                proofs, host = prepare(machine, choices, wish, libvirt)
-            found = prove(machine, proofs, host, wish)
+        libvirt = machine.virsh.ask()
+        with machine.pass_lock():  # no pass plans for VFs that are recorded as tried a moment later
+            pfs = read_facts(machine, loaded.config)
+            is_alone = _read_groups(machine)
+            if is_for_all:
+                choices = choose_all(loaded.config, pfs, is_alone)
+            else:
+                choices = (choose(loaded.config, pfs, ask.device, ask.rule, is_alone),)
+            proofs, host = prepare(machine, choices, wish, libvirt)
+        found = prove(machine, proofs, host, wish)
     machine.say("")
     _note_success(machine, loaded, found)
     return found

@@ -4,8 +4,8 @@ Two rules for this file:
 
 1. A lock is held by a process, not by a file. What a lock file says is for people, and for telling the age of a write;
    whether the lock is held, the kernel alone knows.
-2. Locks are taken in one order: ours, then the one of 0.1.0; restart.lock before pass.lock, pass.lock before
-   write.lock.
+2. Locks are taken in one order: ours, then the one of 0.1.0; restart.lock and verify.lock before pass.lock, pass.lock
+   before write.lock.
 
 Theory of operation
 -------------------
@@ -16,6 +16,8 @@ the same VFs. There are three locks for all PFs, all in /run/sriov-bootstrap/sta
 - pass.lock: one pass at a time. Whoever holds it also owns state.json.
 - restart.lock: one round of restarts at a time.
 - write.lock: held by the process that writes to the kernel, and by no other.
+
+And verify.lock: one `verify` at a time, or whoever cleans up after one that was killed.
 
 And one for each PF, bind-ADDRESS.lock: held by the process that binds its VFs. A probe that hangs is in the way of its
 PF alone, so these processes need not know of each other, or of a write to another PF.
@@ -103,13 +105,12 @@ class Locks:
 
     @contextlib.contextmanager
     def hold_verify(self) -> Iterator[None]:
-        """Held by a `verify` for as long as it has VFs. BusyError at once while another has it."""
-        path = f"{self._root}/{VERIFY_LOCK}"
-        descriptor = _open_lock(path)
+        """Held by a `verify` for as long as it has VFs, and to clean up after one. BusyError while another has it."""
+        descriptor = _open_lock(f"{self._root}/{VERIFY_LOCK}")
         try:
-            if not _try_lock(descriptor):
-                holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
-                raise BusyError(f"another verify is under way, in process {holder}", hint="try again when it has ended")
+            if not _is_taken(descriptor):
+                message = f"another verify is under way, or being cleaned up after, in process {_holder(descriptor)}"
+                raise BusyError(message, hint="try again when it has ended")
             _write_note(descriptor, f"{os.getpid()}\n".encode())
             yield
         finally:
@@ -147,12 +148,9 @@ class Locks:
 
 def _begin(path: str, is_blocked: Callable[[], bool]) -> int:
     descriptor = _open_lock(path)
-    deadline = time.monotonic() + READER_SECONDS
-    while not _try_lock(descriptor) or is_blocked():
-        if time.monotonic() > deadline:
-            os.close(descriptor)
-            raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
-        time.sleep(LOCK_POLL_SECONDS)
+    if not _is_taken(descriptor, is_blocked):
+        os.close(descriptor)
+        raise BusyError("an earlier write to the kernel has not returned", hint="see sriov-bootstrap status")
     _write_note(descriptor, b"")  # its content is about an earlier write, and would look like a stuck one
     return descriptor
 
@@ -243,6 +241,20 @@ def _write_note(descriptor: int, text: bytes) -> None:
         os.pwrite(descriptor, text.ljust(size), 0)
 
 
+def _is_taken(descriptor: int, is_blocked: Callable[[], bool] = lambda: False) -> bool:
+    """Whether we have it now. A reader has it for a moment; one that keeps it for READER_SECONDS is none."""
+    deadline = time.monotonic() + READER_SECONDS
+    while not _try_lock(descriptor) or is_blocked():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(LOCK_POLL_SECONDS)
+    return True
+
+
+def _holder(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
+
+
 def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
@@ -254,7 +266,7 @@ def _try_lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
 def _flock(descriptor: int, path: str, timeout_seconds: float, waiting: Callable[[str], None]) -> None:
     began = time.monotonic()
     while not _try_lock(descriptor):
-        holder = os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"
+        holder = _holder(descriptor)
         if time.monotonic() - began > timeout_seconds:
             message = f"{path}: process {holder} has held it for more than {timeout_seconds:g} s"
             raise BusyError(message, hint=f"find out what it is doing: cat /proc/{holder}/stack")

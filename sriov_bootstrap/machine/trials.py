@@ -6,7 +6,7 @@ wait for that, to compare with what was there before, and to do what libvirt has
 
 from typing import TYPE_CHECKING, Any
 
-from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import is_vfio
@@ -27,9 +27,18 @@ LIBVIRT_SETS: tuple[Request, ...] = ("mac", "vlan")
 
 def sweep(machine: "HostMachine") -> tuple[str, ...]:
     """Cleans up after a `verify` that was killed; says what could not be put back. Nothing while one is under way."""
-    data = machine.trial_files.read_trials()
-    if not data or machine.locks.is_verifying():
+    if not machine.trial_files.read_trials() or machine.locks.is_verifying():
         return ()
+    try:
+        with machine.locks.hold_verify():  # or one that begins meanwhile would lose its VM and its record
+            return clean_up(machine)
+    except BusyError:
+        return ()
+
+
+def clean_up(machine: "HostMachine") -> tuple[str, ...]:
+    """The same for whoever holds the lock of `verify`."""
+    data = machine.trial_files.read_trials()
     problems = []
     for trial in load_trials(data, boot_id=machine.procfs.boot_id()).trials:
         try:

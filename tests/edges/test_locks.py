@@ -368,18 +368,23 @@ def test_a_run_that_was_never_writable_is_named(locks: Locks, read_only: Callabl
     assert caught.value.hint == "make it writable"
 
 
-def test_a_look_at_the_jam_never_keeps_a_write_from_beginning(locks: Locks) -> None:
+def test_a_look_never_keeps_a_write_or_a_verify_from_beginning(locks: Locks) -> None:
     def look_all_the_time(send: child.Send) -> None:
         send(b"looking")
         while True:
             locks.read_jam(1000.0)
+            locks.is_verifying()
 
     os.close(locks.begin_write())
+    with locks.hold_verify():
+        assert locks.is_verifying()
     looker = child.start(look_all_the_time)
     try:
         assert os.read(looker.fd, 100) == b"looking\n"
         for _ in range(2000):
             os.close(locks.begin_write())
+            with locks.hold_verify():
+                pass
     finally:
         os.close(looker.fd)
         child.end(looker.pid)

@@ -12,6 +12,7 @@ from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, VfAttributes
 from sriov_bootstrap.edges import child
+from sriov_bootstrap.edges.virsh import Virsh
 from sriov_bootstrap.machine import jobs, trials
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.trials import put_back, sweep
@@ -116,6 +117,17 @@ def test_while_a_verify_is_under_way_nothing_is_put_back(machine: HostMachine, t
     with HostMachine(root=str(tree.root)).locks.hold_verify():
         assert sweep(machine) == ()
     assert json.loads(tree.read(NIC)) == TAKEN
+
+
+def test_no_verify_begins_while_another_is_cleaned_up_after(
+    machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its VM has the same name, and its record the same place."""
+    seen: list[bool] = []
+    monkeypatch.setattr(Virsh, "destroy", lambda *_: seen.append(machine.locks.is_verifying()))
+    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    sweep(machine)
+    assert seen == [True]
 
 
 def test_what_cannot_be_put_back_is_a_note_of_the_daemons_pass(
