@@ -7,9 +7,9 @@ Nothing is opened before it was looked at: a FIFO blocks a plain open(2), a devi
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import islice
+from typing import Self
 
 from msgspec import Struct
 
@@ -31,10 +31,17 @@ class TooLargeError(OSError):
 
 
 class Opened(Struct, frozen=True):
-    """A regular file that is open, or /dev/null, which is not opened."""
+    """A regular file that is open until the end of its `with`, or /dev/null, which is not opened."""
 
     status: os.stat_result
     descriptor: int = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
 
     def read(self, limit: int, *, is_cut: bool = False) -> bytes:
         """All of it. TooLargeError if that is more than `limit` bytes; `is_cut`: the first limit + 1 of them."""
@@ -46,24 +53,28 @@ class Opened(Struct, frozen=True):
         while left and (part := os.read(self.descriptor, min(left, max(CHUNK_BYTES, self.status.st_size + 1)))):
             parts.append(part)
             left -= len(part)
+            if len(part) == self.status.st_size:
+                break
         if not left and not is_cut:
             raise _too_large(limit)
         return b"".join(parts)
 
 
-@contextmanager
-def open_regular(path: str, *, folder: int | None = None) -> Iterator[Opened]:
-    """A regular file for reading, or OSError. `folder`: `path` is a name in it, and no link is followed."""
+def open_regular(path: str, *, folder: int | None = None, status: os.stat_result | None = None) -> Opened:
+    """A regular file for reading, or OSError. `folder`: `path` is a name in it, and no link is followed.
+
+    `status`: what was found there a moment ago, if it was looked at.
+    """
     is_plain = folder is None
-    status = _refuse_irregular(os.stat(path, dir_fd=folder, follow_symlinks=is_plain))
+    status = _refuse_irregular(status or os.stat(path, dir_fd=folder, follow_symlinks=is_plain))
     if stat.S_ISCHR(status.st_mode):
-        yield Opened(status)
-        return
+        return Opened(status)
     descriptor = os.open(path, FLAGS | (0 if is_plain else os.O_NOFOLLOW), dir_fd=folder)
     try:
-        yield Opened(_refuse_irregular(os.fstat(descriptor)), descriptor)  # another file may have taken the name
-    finally:
+        return Opened(_refuse_irregular(os.fstat(descriptor)), descriptor)  # another file may have taken the name
+    except OSError:
         os.close(descriptor)
+        raise
 
 
 def read_file(path: str, limit: int) -> bytes:

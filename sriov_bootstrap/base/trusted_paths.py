@@ -8,8 +8,6 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from sriov_bootstrap.base.below import MAX_LINKS
 from sriov_bootstrap.base.reading import FLAGS, Opened, is_roots, open_regular
@@ -27,34 +25,21 @@ class TrustedPaths:
         self._is_guarded = os.geteuid() == 0
         self._roots: dict[str, bool] = {}
 
-    @contextmanager
-    def open_file(self, path: str, reader: int = 0) -> Iterator[Opened]:
-        """Yields a file; OSError, UntrustedFile.
-
-        `reader`: the user whose file names it, who must be able to read it too.
-        """
-        if self._is_plain(path, reader):
-            with open_regular(f"{self._root}{path}") as file:
-                yield file
-            return
-        place = self.walk(path, os.O_PATH, reader)[0]
+    def open_file(self, path: str, reader: int = 0) -> Opened:
+        """OSError, UntrustedFile. `reader`: the user whose file names it, who must be able to read it too."""
+        place = f"{self._root}{path}"
+        if not self._is_guarded:
+            return open_regular(place)
+        if not reader and self._is_roots(path.rpartition("/")[0]):
+            status = os.lstat(place)
+            if not stat.S_ISLNK(status.st_mode):
+                return open_regular(place, status=status)
+        found = self.walk(path, os.O_PATH, reader)[0]
         try:
             # Through its descriptor it is what was looked at: it cannot be replaced by another file.
-            with open_regular(f"/proc/self/fd/{place}") as file:
-                yield file
+            return open_regular(f"/proc/self/fd/{found}")
         finally:
-            os.close(place)
-
-    def _is_plain(self, path: str, reader: int) -> bool:
-        """Whether only root controls where it leads."""
-        if not self._is_guarded:
-            return True
-        if reader or not self._is_roots(path.rpartition("/")[0]):
-            return False
-        try:
-            return not stat.S_ISLNK(os.lstat(f"{self._root}{path}").st_mode)
-        except OSError:
-            return True  # reported when it is opened
+            os.close(found)
 
     def _is_roots(self, folder: str) -> bool:
         """Whether only root can change it and the folders that lead to it."""

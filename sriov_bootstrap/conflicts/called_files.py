@@ -7,11 +7,10 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping
 
-from sriov_bootstrap.conflicts.called_folders import ASSIGNED, NAME
+from sriov_bootstrap.conflicts.called_folders import NAME, assigned_paths
 from sriov_bootstrap.conflicts.imported_files import module_calls
-from sriov_bootstrap.conflicts.library import mentions_vfs
 from sriov_bootstrap.conflicts.started_units import STARTS_SERVICE
-from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.conflicts.tool_files import FileCall, TextContext, tool_calls
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
@@ -30,10 +29,10 @@ READ = re.compile(
     rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
 SHELL = r"(?:[\w/]{0,32}/)?(?:ba|da|k|z|a)?sh\b"
-SHELL_INPUT = re.compile(
-    rf"\b{SHELL}[^;&|\n`<]{{0,128}}<[ \t]*[\"']?(/{NAME}{{1,256}})"
-    rf"|(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\|[ \t]*(?:sudo[ \t]+)?{SHELL}"
-)
+INPUT_FILE = re.compile(rf"<[ \t]*[\"']?(/{NAME}{{1,256}})")
+SHELL_BEFORE = re.compile(rf"\b{SHELL}[^;&|\n`<]{{0,128}}\Z")
+FILE_BEFORE = re.compile(rf"(?<=[ \t\"'<])(/{NAME}{{1,256}})[\"']?[^;&|\n]{{0,64}}\Z")
+BEFORE = 1 << 9  # characters in which they are
 TO_SHELL = re.compile(rf"\|[ \t]*(?:sudo[ \t]+)?{SHELL}")
 INPUT = "file:"  # of StandardInput=
 # Without one of these a text hands nothing on. Each begins with a character of its own, and no class: that is fast.
@@ -44,10 +43,11 @@ MAY_HAND_ON = re.compile(
 NO_INPUT = (*OTHER_TREES, "/run/lock", "/var/log/")
 
 
-def context_of(text: str) -> TextContext:
+def context_of(source: Source) -> TextContext:
     """Of a whole file."""
+    text = source.text
     found = FOLDER.search(text, 0, MAX_TEXT) if "cd " in text or "Working" in text or "pushd" in text else None
-    return TextContext(found[1] if found else "", mentions_vfs(text))
+    return TextContext(found[1] if found else "", source.mentions_vfs)
 
 
 def may_hand_on(text: str, context: TextContext) -> bool:
@@ -73,16 +73,25 @@ def _calls(text: str, context: TextContext) -> Iterator[FileCall]:
             yield from (FileCall(found.start(), f"{around}/{glob}", Format.PLAYBOOK) for glob in AROUND)
     for found in STARTS_SERVICE.finditer(text) if "service" in text or "invoke" in text else ():
         yield FileCall(found.start(), f"/etc/init.d/{found[1]}", Format.SCRIPT)
-    for found in SHELL_INPUT.finditer(text, 0, MAX_TEXT) if "<" in text or TO_SHELL.search(text) else ():
-        path = found[1] or found[2]
-        if not path.startswith(NO_INPUT):
-            yield FileCall(found.start(), path, Format.SCRIPT)
+    for found in _inputs_of_shells(text):
+        if not found[1].startswith(NO_INPUT):
+            yield FileCall(found.start(), found[1], Format.SCRIPT)
     if text.startswith(INPUT):
         yield FileCall(0, text.removeprefix(INPUT).strip(), Format.SCRIPT)
     yield from tool_calls(text, context)
     yield from module_calls(text, context)
     if context.sets_vfs:
-        yield from _data_calls(text, dict(ASSIGNED.findall(text, 0, MAX_TEXT)))
+        yield from _data_calls(text, assigned_paths(text, MAX_TEXT))
+
+
+def _inputs_of_shells(text: str) -> Iterator[re.Match[str]]:
+    """Files that are at the input of a shell, or whose text is handed to one."""
+    for found in INPUT_FILE.finditer(text, 0, MAX_TEXT):
+        if SHELL_BEFORE.search(text, max(found.start() - BEFORE, 0), found.start()):
+            yield found
+    for found in TO_SHELL.finditer(text, 0, MAX_TEXT):
+        if file := FILE_BEFORE.search(text, max(found.start() - BEFORE, 0), found.start()):
+            yield file
 
 
 def _playbooks(program: str, words: str, folders: list[str]) -> Iterator[str]:

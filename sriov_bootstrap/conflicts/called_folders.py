@@ -5,6 +5,7 @@ Found as scripts are in called_scripts.py, by how they are written: a loop count
 
 import itertools
 import re
+import sys
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -14,11 +15,12 @@ from sriov_bootstrap.formats.shell_files import OTHER_TREES
 MAX_PATTERNS = 64  # of one text
 MAX_NAMED = 8  # folders that an argument may be
 MAX_USES = 64  # of a variable
+MAX_NAME = 64  # characters of its name
 BEFORE_USE = 1 << 9  # characters of its line
 MAX_WORDS = 256  # that one loop takes
 NAME = r"[\w./+@-]"
 VARIABLE = rf"[\"']?(?:{NAME}{{0,256}}/)?[\"']?\$\$?\{{?(\w{{1,64}})"
-FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,2048})")
+FOR = re.compile(r"for(?<!\wfor)[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,2048})")
 BEFORE_RUN = r"(?:^|[;&|({'\"]|\b(?:then|do|else|exec|sudo|nohup|if)\b)[ \t]*"
 RUN = re.compile(rf"{BEFORE_RUN}{VARIABLE}", re.MULTILINE)
 RUN_HERE = re.compile(rf"{BEFORE_RUN}[\"']?(?:{NAME}{{0,256}}/)?[\"']?\Z")
@@ -27,8 +29,9 @@ BY_LANGUAGE = re.compile(
     rf"(?:-\w+[ \t]+){{0,4}}(?:{VARIABLE}|(\{{\}}))",
     re.MULTILINE,
 )
-ASSIGNED = re.compile(rf"\b(\w{{1,64}})=[\"']?(/{NAME}{{1,256}})")
-ENTERED = re.compile(rf"\b(?:cd|pushd)[ \t]+[\"']?(/{NAME}{{1,256}})")
+ASSIGNED = re.compile(rf"=[\"']?(/{NAME}{{1,256}})")
+LAST_WORD = re.compile(r"\w{1,64}\Z")
+ENTERED = re.compile(rf"(?:cd|pushd)[ \t]+[\"']?(/{NAME}{{1,256}})")
 RUN_PARTS = re.compile(r"\brun-parts\b(?![^;&|\n`]{0,512}--(?:test|list)\b)([^;&|\n`]{1,512})")
 ARGUMENT = re.compile(rf"(?<=[ \t\"'])(?:/[\w./+@*?-]+|\$\$?\{{?\w{{1,64}}\}}?(?:/{NAME}+)?)")
 ARGUMENT_NUMBER = re.compile(r"[\"']?\$\{?(\d)\}?[\"']?/")
@@ -37,8 +40,8 @@ HANDED_TO_SHELL = re.compile(r"\b(?:xargs|parallel)\b[^;&|\n]{0,128}?[ \t/](?:ba
 HANDED_ON = re.compile(r"-exec(?:dir)?\b|\b(?:xargs|parallel)\b")
 MAY_INTERPRET = re.compile(r"\.[ \t]|source[ \t]|sh[ \t]|perl[ \t]|ruby[ \t]|lua[ \t]|python")
 GLOB_SIGN = re.compile(r"[*?\[]")
-MAY_LIST = re.compile(r"ls[ \t]|find[ \t]")
-MAY_RUN = re.compile(rf"run-parts|for[ \t]|{MAY_LIST.pattern}")  # without any of these, nothing is found
+MAY_LIST = ("ls ", "find ", "ls\t", "find\t")
+MAY_RUN = ("run-parts", "for ", "for\t", *MAY_LIST)  # without any of these, nothing is found
 ONLY_VARIABLE = re.compile(r"[\"']?\$(?:(\w{1,32})|\{(\w{1,32})\})[\"']?(?=[\s;&|)]|\Z)")
 FILE_NAME = re.compile(r"[\w@+-][\w.@+-]*")
 PATTERN = re.compile(rf"/{NAME}*/[\w.+@*?\[\]!-]+")
@@ -54,10 +57,32 @@ class FolderCall(Struct, frozen=True):
 
 def folder_calls(text: str) -> Iterator[FolderCall]:
     """What a text runs out of folders; no more than anyone writes."""
-    if MAY_RUN.search(text):
-        folders = {name: path for name, path in ASSIGNED.findall(text) if path != "/"}
+    if has_any(text, MAY_RUN):
+        folders = {name: path for name, path in assigned_paths(text).items() if path != "/"}
         calls = itertools.chain(_calls_of_run_parts(text, folders), _calls_of_loops(text, folders))
         yield from itertools.islice(calls, MAX_PATTERNS)
+
+
+def has_any(text: str, words: tuple[str, ...]) -> bool:
+    """Whether one of them is in a text; there are thousands to ask, and this is the fastest way."""
+    for word in words:  # noqa: SIM110
+        if word in text:
+            return True
+    return False
+
+
+def assigned_paths(text: str, end: int = sys.maxsize) -> dict[str, str]:
+    """Name of a variable -> the path that it is set to, by the last such words before a place."""
+    found: dict[str, str] = {}
+    for match in ASSIGNED.finditer(text, 0, end):
+        if name := LAST_WORD.search(text, max(match.start() - MAX_NAME, 0), match.start()):
+            found[name[0]] = match[1]
+    return found
+
+
+def entered_folders(text: str) -> list[str]:
+    """Those that a text makes its own."""
+    return ENTERED.findall(text) if has_any(text, ("cd ", "cd\t", "pushd")) else []
 
 
 def _calls_of_run_parts(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
@@ -68,20 +93,19 @@ def _calls_of_run_parts(text: str, folders: Mapping[str, str]) -> Iterator[Folde
 
 def _calls_of_loops(text: str, folders: Mapping[str, str]) -> Iterator[FolderCall]:
     loops = tuple(FOR.finditer(text))
-    lists = tuple(LISTED.finditer(text)) if MAY_LIST.search(text) else ()
+    lists = tuple(LISTED.finditer(text)) if has_any(text, MAY_LIST) else ()
     if not loops and not lists:
         return
     if not lists and not any(GLOB_SIGN.search(found[2]) for found in loops):
         return
     run = {found[1] for found in loops if _is_run(text, found[1])}
     interpreted = {name or mark for name, mark in BY_LANGUAGE.findall(text)} if MAY_INTERPRET.search(text) else set()
-    named = [path for path in dict.fromkeys(ARGUMENT.findall(text)) if path.startswith("/")][:MAX_NAMED]
-    entered = [path.rstrip("/") for path in ENTERED.findall(text)[:1]]
+    entered = [path.rstrip("/") for path in entered_folders(text)[:1]]
     for found in loops:
         name, words = found.groups()
         if name in run or name in interpreted:
             for word in words.split()[:MAX_WORDS]:
-                for place in _folders_for(word, folders, named):
+                for place in _folders_for(word, folders, text):
                     yield from _call_of_word(found.start(2), word, place, entered, is_named=name in interpreted)
     if lists and (interpreted or HANDED_ON.search(text) or RUN.search(text)):
         for found in lists:
@@ -101,12 +125,13 @@ def _is_run(text: str, name: str) -> bool:
     return False
 
 
-def _folders_for(word: str, folders: Mapping[str, str], named: list[str]) -> Iterator[Mapping[str, str]]:
+def _folders_for(word: str, folders: Mapping[str, str], text: str) -> Iterator[Mapping[str, str]]:
     """The same, or for an argument of a function, such as `$1/*`, any folder that the text names."""
     if not (of_argument := ARGUMENT_NUMBER.match(word)):
         yield folders
         return
-    yield from ({of_argument[1]: path} for path in named)
+    named = [path for path in dict.fromkeys(ARGUMENT.findall(text)) if path.startswith("/")]
+    yield from ({of_argument[1]: path} for path in named[:MAX_NAMED])
 
 
 def _call_of_word(

@@ -66,7 +66,7 @@ def read(search: Search) -> Iterator[Master]:
     family = _family([*_all_lines(sources)])
     patterns = [found for source in sources for found in sourced_files(source.path, source.text)]
     for source in sources:
-        if "\0" in source.text or not search.library.concerns(source.text):
+        if "\0" in source.text or not search.library.concerns_source(source):
             continue
         is_read = source.path == MAIN or sources[0].path != MAIN or _is_sourced(source.path, patterns)
         for master in follow_script(source, search, lambda script: _masters(script, family)):

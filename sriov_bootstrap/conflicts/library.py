@@ -1,17 +1,13 @@
 """The scripts that were read, for those that run them; and what became of each while they were followed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, mentions_vfs
 from sriov_bootstrap.formats.shell import Place, Reading
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 
-SPELLINGS = (
-    *("num_vfs", "numvfs", "num-vfs", "max_vfs", "maxvfs", "max-vfs", "total-vfs", "total_vfs"),
-    "virtual-function-count",
-)
 SHELL_LINE = re.compile(r"#![^\n]{0,80}\b(?:ba|da|k|z|a)?sh\b")
 LANGUAGES = {
     ".py": "python", ".pl": "perl", ".pm": "perl", ".rb": "ruby", ".lua": "lua", ".php": "php", ".tcl": "tcl",
@@ -28,14 +24,6 @@ OTHERS_WORDS = re.compile(
 BEGINNING = 1 << 12  # characters in which such words are looked for
 MAX_NAMES = 1 << 8  # scripts that concern us; with more of them, all do
 MAX_CHAIN = 16  # scripts that run each other
-
-
-def mentions_vfs(text: str) -> bool:
-    """Whether it mentions a number of VFs, as any of the programs that set one spell it."""
-    folded = text.lower()
-    if "sriov_num" in folded:  # also as the beginning of a glob
-        return True
-    return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 
 
 def is_shell(source: Source) -> bool:
@@ -59,19 +47,13 @@ def _called_name(source: Source) -> str:
     return folder if source.is_by_folder else name
 
 
-def _has_word(text: str, name: str) -> bool:
-    """Whether a name stands there whole: `vf1` is not in `vf10`."""
-    at = text.find(name)
-    while at >= 0:
-        end = at + len(name)
-        if not _is_of_word(text[at - 1 : at]) and not _is_of_word(text[end : end + 1]):
-            return True
-        at = text.find(name, at + 1)
-    return False
+def _patterns_of(names: Iterable[str]) -> dict[str, re.Pattern[str]]:
+    """For each name the pattern that finds it where it stands whole: `vf1` is not in `vf10`."""
+    return {name: re.compile(rf"{re.escape(name)}(?<!\w{re.escape(name)})(?!\w)") for name in names}
 
 
-def _is_of_word(char: str) -> bool:
-    return char.isalnum() or char == "_"
+def _has_name(text: str, names: Mapping[str, re.Pattern[str]]) -> bool:
+    return any(pattern.search(text) for name, pattern in names.items() if name in text)
 
 
 class Library:
@@ -90,9 +72,14 @@ class Library:
         self.not_run: set[str] = set()
 
     @cached_property
+    def shells(self) -> tuple[Source, ...]:
+        """Those that others may run or source."""
+        return tuple(source for source in self._sources if is_shell(source))
+
+    @cached_property
     def files(self) -> Mapping[str, str]:
-        """Path -> text of what others may run or source."""
-        return {source.path: source.text for source in self._sources if is_shell(source)}
+        """Path -> text of these."""
+        return {source.path: source.text for source in self.shells}
 
     @cached_property
     def script_files(self) -> ScriptFiles:
@@ -115,20 +102,32 @@ class Library:
             return self._known_names
         found: set[str] = set()
         for _ in range(MAX_CHAIN):
-            concerning = [path for path, text in self.files.items() if self._mentions(text, found)]
+            names = _patterns_of(found if len(found) <= MAX_NAMES else ())
+            concerning = [
+                source.path
+                for source in self.shells
+                if source.mentions_vfs or len(found) > MAX_NAMES or _has_name(source.text, names)
+            ]
             new = {_called_name(self.by_path[path]) for path in concerning} - found
             if not new:
                 break
             found |= new
         return frozenset(found)
 
-    @staticmethod
-    def _mentions(text: str, names: set[str] | frozenset[str]) -> bool:
-        return mentions_vfs(text) or len(names) > MAX_NAMES or any(_has_word(text, name) for name in names)
+    @cached_property
+    def _patterns(self) -> Mapping[str, re.Pattern[str]]:
+        return _patterns_of(self.names if len(self.names) <= MAX_NAMES else ())
 
     def concerns(self, text: str) -> bool:
         """Whether following it may find a write."""
-        return self._mentions(text, self.names)
+        return mentions_vfs(text) or self._names_script(text)
+
+    def concerns_source(self, source: Source) -> bool:
+        """The same of a whole file."""
+        return source.mentions_vfs or self._names_script(source.text)
+
+    def _names_script(self, text: str) -> bool:
+        return len(self.names) > MAX_NAMES or _has_name(text, self._patterns)
 
     def note(self, reading: Reading, path: str) -> None:
         """What became of a text of that file."""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sriov_bootstrap.conflicts import nmstate, tmpfiles
-from sriov_bootstrap.conflicts.library import Library, is_shell, mentions_vfs
+from sriov_bootstrap.conflicts.library import Library, is_shell
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.netdefs import read_netdefs
-from sriov_bootstrap.conflicts.survey import Format, Source, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, Source, mentions_vfs, without_overridden
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE
 from sriov_bootstrap.formats.written_texts import OPTION
@@ -61,7 +61,7 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         return
     unclear = [place.line for place in library.unclear if place.path == source.path] if library.unclear else []
     yield from dict.fromkeys(unclear)
-    if not mentions_vfs(source.text):
+    if not source.mentions_vfs:
         return
     if source.format is Format.TMPFILES:
         yield from _lines_with(tmpfiles.without_harmless(source.text), SETTING)

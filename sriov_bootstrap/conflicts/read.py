@@ -10,10 +10,9 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.library import mentions_vfs
 from sriov_bootstrap.conflicts.read_called import MAX_SETTINGS, newly_started, read_called, read_surroundings
-from sriov_bootstrap.conflicts.started_units import units_pulled
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
+from sriov_bootstrap.conflicts.started_units import pulled_by_settings, units_pulled
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, mentions_vfs
 from sriov_bootstrap.conflicts.udev import selecting_attributes
 from sriov_bootstrap.edges import yaml_text
 from sriov_bootstrap.edges.text_files import Text, TextFiles
@@ -41,12 +40,13 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     survey = MastersSurvey(
         found, linked, rdma=machine.pci.read_rdma(), initramfs=_initramfs(machine), linked_units=linked
     )
-    first, pulled = survey, units_pulled(survey)
+    first, by_settings = survey, pulled_by_settings(survey)
+    pulled = units_pulled(survey, by_settings)
     for _ in range(places.MAX_STARTED):
         earlier, survey = survey, replace(survey, wanted_units=survey.wanted_units | pulled.keys())
         new = survey if earlier is first else newly_started(earlier, survey)
         survey = replace(survey, sources=(*survey.sources, *read_called(sources, survey, new)))
-        pulled = units_pulled(survey)
+        pulled = units_pulled(survey, by_settings)
         if pulled.keys() <= survey.wanted_units:
             break
     survey = replace(survey, pulled_by=pulled, sources=(*survey.sources, *_hooks_of_others(sources, survey)))

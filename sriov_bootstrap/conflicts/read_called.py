@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.conflicts.called_scripts import Call, HostFiles, called_scripts
+from sriov_bootstrap.conflicts.called_scripts import called_scripts
+from sriov_bootstrap.conflicts.calls import Call, HostFiles
 from sriov_bootstrap.conflicts.imported_files import PACKAGES
 from sriov_bootstrap.conflicts.library import MAX_CHAIN, OTHER_ENDINGS, Library
 from sriov_bootstrap.conflicts.mentions import mentions_in_settings
@@ -25,6 +26,7 @@ MAX_DATA = 1 << 16  # characters of a file with numbers
 MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
 FROM_FILE = "EnvironmentFile"
 VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULTILINE)
+OWN_VARIABLE = "$MAINPID"  # is set by systemd
 BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
@@ -167,9 +169,7 @@ def _python_packages(sources: TextFiles) -> dict[str, str]:
 def read_surroundings(sources: TextFiles, survey: MastersSurvey) -> MastersSurvey:
     """With what units that concern us name: the files of their environment, and whether their conditions hold now."""
     library = Library(survey)
-    concerning = units_of(
-        survey.sources_of(Format.UNIT), survey.wanted_units, lambda source: library.concerns(source.text)
-    )
+    concerning = units_of(survey.sources_of(Format.UNIT), survey.wanted_units, library.concerns_source)
     units = tuple(concerning)
     conditions = {
         (condition.kind, condition.value): sources.holds(condition.kind, condition.value)
@@ -182,9 +182,14 @@ def read_surroundings(sources: TextFiles, survey: MastersSurvey) -> MastersSurve
 
 def _units_with_variables(survey: MastersSurvey) -> Iterator[Unit]:
     """Units whose commands may be named by a file of their environment."""
-    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda source: FROM_FILE in source.text):
-        if any(VARIABLE_COMMAND.search(source.text) for source in unit.sources):
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, _has_variable_command):
+        if any(FROM_FILE in source.text for source in unit.sources):
             yield unit
+
+
+def _has_variable_command(source: Source) -> bool:
+    text = source.text
+    return text.count("$") > text.count(OWN_VARIABLE) and VARIABLE_COMMAND.search(text) is not None
 
 
 def _environments(sources: TextFiles, units: Iterable[Unit]) -> tuple[Source, ...]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.conflicts.library import is_shell, mentions_vfs
+from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of
 from sriov_bootstrap.conflicts.places import SNIPPETS
@@ -134,7 +134,7 @@ def read(search: Search) -> Iterator[Master]:
     readers = ((Format.SCRIPT, _script), (Format.CRON, _cron))
     for kind, reader in readers:
         for source in search.survey.sources_of(kind):
-            if not source.caller and is_shell(source) and search.library.concerns(source.text):
+            if not source.caller and is_shell(source) and search.library.concerns_source(source):
                 yield from follow_script(source, search, reader)
 
 
@@ -155,7 +155,7 @@ def _installs(script: Script) -> Iterator[Master]:
 def read_rest(search: Search) -> Iterator[Master]:
     """Scripts that nothing was seen to run with these arguments or those."""
     for source in search.library.rest():
-        if is_shell(source) and mentions_vfs(source.text):
+        if is_shell(source) and source.mentions_vfs:
             for master in follow_script(source, search, _script):
                 is_doubtful = source.is_by_folder or source.is_doubtful
                 doubt = f"whether {source.caller} runs it is not certain" if is_doubtful else ""

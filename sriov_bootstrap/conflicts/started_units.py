@@ -2,9 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN
 
@@ -34,10 +34,18 @@ VARIABLE = re.compile(r"\$\$?\{?\w+\}?|%[a-zA-Z](?:\{\w+\})?|\{\}")
 MAX_LINE = 1 << 12
 
 
-def units_pulled(survey: MastersSurvey) -> dict[str, tuple[str, ...]]:
-    """Unit -> the `file:line` of what starts it: units, udev rules, commands. Timers start what has their name."""
+def pulled_by_settings(survey: MastersSurvey) -> tuple[tuple[str, str], ...]:
+    """Units, each with the `file:line` of a unit or udev rule that starts it."""
+    return (*_pulled_by_units(survey), *_pulled_by_rules(survey))
+
+
+def units_pulled(survey: MastersSurvey, by_settings: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Unit -> the `file:line` of what starts it: units, udev rules, commands. Timers start what has their name.
+
+    `by_settings`: what `pulled_by_settings` says, which stays the same when more scripts are read.
+    """
     found: dict[str, list[str]] = {}
-    for unit, place in itertools.chain(_pulled_by_units(survey), _pulled_by_rules(survey), _pulled_by_commands(survey)):
+    for unit, place in itertools.chain(by_settings, _pulled_by_commands(survey)):
         found.setdefault(unit, []).append(place)
     for unit in sorted(survey.wanted_units):
         stem, dot, kind = unit.rpartition(".")
@@ -76,12 +84,17 @@ def doubt_of_starter(name: str, survey: MastersSurvey) -> str:
 
 def _pulled_by_units(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
     for source in without_overridden(survey.sources_of(Format.UNIT)):
-        instance = source.folder if source.folder.endswith(".d") else source.name
-        instance = instance.partition("@")[2].rpartition(".")[0].removesuffix(".service")
         for match in PULLS.finditer(source.text):
             place = f"{source.path}:{source.text.count(chr(10), 0, match.start()) + 1}"
             for unit in match[2].split()[:MAX_PULLED]:
-                yield unit.replace("%i", instance).replace("%I", instance), place
+                yield (_of_instance(unit, source) if "%" in unit else unit), place
+
+
+def _of_instance(unit: str, source: Source) -> str:
+    """As the instance of a template names it, or a drop-in of one."""
+    name = source.folder if source.folder.endswith(".d") else source.name
+    instance = name.partition("@")[2].rpartition(".")[0].removesuffix(".service")
+    return unit.replace("%i", instance).replace("%I", instance)
 
 
 def _pulled_by_rules(survey: MastersSurvey) -> Iterator[tuple[str, str]]:

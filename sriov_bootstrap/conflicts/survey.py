@@ -9,6 +9,10 @@ from msgspec import Struct
 
 from sriov_bootstrap.core.facts import PfFacts
 
+SPELLINGS = (
+    *("num_vfs", "numvfs", "num-vfs", "max_vfs", "maxvfs", "max-vfs", "total-vfs", "total_vfs"),
+    "virtual-function-count",
+)
 Note = Callable[[str], None]  # called with what was not seen, and why
 
 
@@ -43,7 +47,7 @@ class Format(StrEnum):
     OTHER = "another file"
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, dict=True):
     """One file. `document`: what a YAML or JSON file says, with `Word`s for its texts; None for the other formats.
 
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: its mode keeps
@@ -72,6 +76,11 @@ class Source(Struct, frozen=True):
     def folder(self) -> str:
         """The name of the folder that it is in."""
         return self.path.rpartition("/")[0].rpartition("/")[2]
+
+    @cached_property  # there may be thousands, and several ask each of them
+    def mentions_vfs(self) -> bool:
+        """Whether it mentions a number of VFs, as any of the programs that set one spell it."""
+        return mentions_vfs(self.text)
 
 
 class DeviceLinks(Struct, frozen=True, dict=True):
@@ -113,6 +122,14 @@ class MastersSurvey(Struct, frozen=True):
     def sources_of(self, *formats: Format) -> tuple[Source, ...]:
         """Those of these formats."""
         return tuple(source for source in self.sources if source.format in formats)
+
+
+def mentions_vfs(text: str) -> bool:
+    """Whether a text mentions a number of VFs, as any of the programs that set one spell it."""
+    folded = text.lower()
+    if "sriov_num" in folded:  # also as the beginning of a glob
+        return True
+    return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 
 
 def without_overridden(sources: tuple[Source, ...]) -> tuple[Source, ...]:

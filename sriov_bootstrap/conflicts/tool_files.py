@@ -23,7 +23,7 @@ RELATIVE = re.compile(
     r"(?:-\w+[ \t]+){0,4}(?![./])((?:[\w+@-][\w.+@-]{0,64}/){0,8}[\w+@-][\w.+@-]{0,64})",
     re.MULTILINE,
 )
-FOR = re.compile(r"\bfor[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,1024})")
+FOR = re.compile(r"for(?<!\wfor)[ \t]+(\w{1,64})[ \t]+in[ \t]+([^;\n]{1,1024})")
 GLOB = re.compile(rf"(?<![\w$}}])/{NAME}{{1,256}}[*?\[][\w.*?\[\]-]{{0,64}}")
 PYTHON_FOLDER = re.compile(rf"\bpython[\d.]{{0,8}}[ \t]+(?:-[a-zA-Z]+[ \t]+){{0,4}}{PATH}(?<!\.py)(?=[\s\"']|$)")
 SETTINGS = re.compile(

@@ -10,7 +10,8 @@ from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
 from sriov_bootstrap.conflicts.scripts import RunContext, Script, follow_commands, follow_script, masters_of_writes
 from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS, doubt_of_starter, started_on_failure
-from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, without_overridden
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
+from sriov_bootstrap.conflicts.unit_sources import is_shared, sources_by_unit
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
 from sriov_bootstrap.formats.shell import UNKNOWN, Place, Reading, Write
@@ -99,7 +100,7 @@ def read(search: Search) -> Iterator[Master]:
     survey = search.survey
     files = {source.path: source.text for source in survey.sources_of(Format.ENVIRONMENT)}
     sources = survey.sources_of(Format.UNIT)
-    for unit in units_of(sources, survey.wanted_units, lambda source: search.library.concerns(source.text)):
+    for unit in units_of(sources, survey.wanted_units, search.library.concerns_source):
         if all(RC_LOCAL.fullmatch(entry.value) for entry in unit.commands):
             continue  # which is read as what it is, and mended there
         yield from follow_script(unit.sources[0], search, lambda script, unit=unit: _unit(script, unit, files))  # type: ignore[misc]
@@ -107,11 +108,8 @@ def read(search: Search) -> Iterator[Master]:
 
 def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Callable[[Source], bool]) -> Iterator[Unit]:
     """Those that are started, and of which some file concerns us."""
-    by_unit: dict[str, list[Source]] = {}
-    for source in without_overridden(sources):
-        folder = source.folder
-        by_unit.setdefault(folder.removesuffix(".d") if is_drop_in_folder(folder) else source.name, []).append(source)
-    shared = {name for name in by_unit if name == "service" or name.endswith("-.service")}
+    by_unit = sources_by_unit(sources, concerns)
+    shared = {name for name in by_unit if is_shared(name)}
     instances: dict[str, list[str]] = {}
     for unit in sorted(unit for unit in wanted if "@" in unit and unit.endswith(".service")):
         prefix, _, instance = unit.removesuffix(".service").partition("@")

@@ -51,6 +51,8 @@ class TextFiles:
     ) -> None:
         """Reads nothing yet. `each_once`: a file with several names is returned only under the first of them.
 
+        A folder is then listed once, too.
+
         `max_bytes` of a file, MAX_BYTES by default, and `max_files` of a folder: the first by name.
         """
         self._root = root
@@ -58,6 +60,7 @@ class TextFiles:
         self._max_files = max_files
         self._paths = TrustedPaths(root)
         self._given: set[tuple[int, int]] | None = set() if each_once else None
+        self._names: dict[str, list[str]] = {}  # of folders, where each is looked at once
         self.problems: list[str] = []
 
     def read(self, path: str) -> str:
@@ -73,10 +76,8 @@ class TextFiles:
         try:
             with self._paths.open_file(path, reader) as file:
                 return self._text(path, file)
-        except OSError as error:
-            self._note_error(path, error)
-        except UntrustedFile as refused:
-            self.problems.append(f"{path}: {refused}")
+        except (OSError, UntrustedFile) as reason:
+            self._note(path, reason)
         return None
 
     def read_matching(self, *patterns: str) -> dict[str, str]:
@@ -122,8 +123,18 @@ class TextFiles:
         """
         names = [name for name in self.names(path) if name[0] != "." and (not endings or name.endswith(endings))]
         for name in self.cap_files(path, names):
-            if not os.path.isdir(f"{self._root}{path}/{name}") and (found := self.file(f"{path}/{name}")):
+            if found := self._file_of_folder(f"{path}/{name}"):
                 yield found
+
+    def _file_of_folder(self, path: str) -> Text | None:
+        """As `file`, without a word about a folder in the folder."""
+        try:
+            with self._paths.open_file(path) as file:
+                return self._text(path, file)
+        except (OSError, UntrustedFile) as reason:
+            if not os.path.isdir(f"{self._root}{path}"):
+                self._note(path, reason)
+        return None
 
     def executables(self, folder: str, *, depth: int, without: Collection[str] = ()) -> list[str]:
         """The executable files below a folder, down to a depth and up to a bound: no links, nothing below `without`."""
@@ -143,18 +154,23 @@ class TextFiles:
             with os.scandir(f"{self._root}{path}") as entries:
                 return list(itertools.islice(entries, MAX_ENTRIES))
         except OSError as error:
-            self._note_error(path, error)
+            self._note(path, error)
             return []
 
     def names(self, path: str) -> list[str]:
         """What is in a folder, sorted; of a very full one a part, which is noted."""
+        if path in self._names:
+            return self._names[path]
+        names = self._list(path) if self.may_exist(path) else []
+        if self._given is not None:
+            self._names[path] = names
+        return names
+
+    def _list(self, path: str) -> list[str]:
         try:
             descriptor = self._paths.walk(path, os.O_RDONLY | os.O_DIRECTORY)[0]
-        except OSError as error:
-            self._note_error(path, error)
-            return []
-        except UntrustedFile as refused:
-            self.problems.append(f"{path}: {refused}")
+        except (OSError, UntrustedFile) as reason:
+            self._note(path, reason)
             return []
         try:
             names, is_all = read_names(descriptor)
@@ -210,10 +226,8 @@ class TextFiles:
         try:
             with self._paths.open_file(path, reader) as file:
                 return part in file.read(max_bytes)
-        except OSError as error:
-            self._note_error(path, error)
-        except UntrustedFile as refused:
-            self.problems.append(f"{path}: {refused}")
+        except (OSError, UntrustedFile) as reason:
+            self._note(path, reason)
         return False
 
     def peek(self, path: str, *, max_bytes: int, reader: int = 0) -> str:
@@ -241,8 +255,11 @@ class TextFiles:
         mode = status.st_mode
         return Text(path, text, bool(mode & 0o111), status.st_uid, is_private=not mode & 0o077)
 
-    def _note_error(self, path: str, error: OSError) -> None:
-        if isinstance(error, IrregularError):
+    def _note(self, path: str, error: OSError | UntrustedFile) -> None:
+        """What keeps it from being read, unless it is not there."""
+        if isinstance(error, UntrustedFile):
+            self.problems.append(f"{path}: {error}")
+        elif isinstance(error, IrregularError):
             self.problems.append(f"{path}: is not a regular file")
         elif isinstance(error, TooLargeError):
             self.problems.append(f"{path}: {error.strerror}: not read")
@@ -254,11 +271,9 @@ class TextFiles:
         """Whether it may be listed: to glob, a folder that may not be listed looks empty."""
         try:
             os.close(self._paths.walk(folder, os.O_RDONLY | os.O_DIRECTORY)[0])
-        except OSError as error:
-            self._note_error(folder, error)
-        except UntrustedFile as refused:
-            self.problems.append(f"{folder}: {refused}")
-            return False
+        except (OSError, UntrustedFile) as reason:
+            self._note(folder, reason)
+            return isinstance(reason, OSError)
         return True
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from sriov_bootstrap.conflicts.called_files import context_of, file_calls
-from sriov_bootstrap.conflicts.survey import Format
+from sriov_bootstrap.conflicts.survey import Format, Source
 
 NUMVFS = "> /sys/class/net/a/device/sriov_numvfs"
 
@@ -21,7 +21,7 @@ NUMVFS = "> /sys/class/net/a/device/sriov_numvfs"
     ],
 )
 def test_files_that_commands_are_given(text: str, paths: list[str]) -> None:
-    assert [call.path for call in file_calls(text, context_of(text))] == paths
+    assert [call.path for call in file_calls(text, context_of(Source(Format.SCRIPT, "/x", text)))] == paths
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_files_that_commands_are_given(text: str, paths: list[str]) -> None:
     ],
 )
 def test_playbooks_with_what_is_beside_them(text: str, playbook: str) -> None:
-    found = [call.path for call in file_calls(text, context_of(text))]
+    found = [call.path for call in file_calls(text, context_of(Source(Format.SCRIPT, "/x", text)))]
     assert found[:1] == ([playbook] if playbook else [])
     assert f"{playbook.rpartition('/')[0]}/roles/*/tasks/*.yml" in found or not playbook
 
 
 def test_no_more_than_anyone_writes() -> None:
     text = "systemd-tmpfiles --create /a.conf\n" * 100
-    found = list(file_calls(text, context_of(text)))
+    found = list(file_calls(text, context_of(Source(Format.SCRIPT, "/x", text))))
     assert (len(found), found[0].format) == (64, Format.TMPFILES)

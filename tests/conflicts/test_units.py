@@ -2,7 +2,7 @@
 
 import pytest
 
-from sriov_bootstrap.conflicts.started_units import units_pulled
+from sriov_bootstrap.conflicts.started_units import pulled_by_settings, units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.units import with_specifiers
 from sriov_bootstrap.formats.shell import UNKNOWN
@@ -41,4 +41,5 @@ def test_the_specifiers_that_a_name_gives(text: str, whole: str) -> None:
 )
 def test_units_that_a_udev_rule_wants(rule: str, pulled: dict[str, int]) -> None:
     survey = MastersSurvey((Source(Format.UDEV, RULES, f"{rule}\n"),))
-    assert units_pulled(survey) == {unit: (f"{RULES}:{line}",) for unit, line in pulled.items()}
+    found = units_pulled(survey, pulled_by_settings(survey))
+    assert found == {unit: (f"{RULES}:{line}",) for unit, line in pulled.items()}
