@@ -25,7 +25,8 @@ FOLDER = re.compile(rf"(?:\b(?:cd|pushd)[ \t]+|\bWorkingDirectory[ \t]*=[ \t]*)[
 # What a playbook takes in beside itself, by ansible's own layout.
 AROUND = ("roles/*/tasks/*.yml", "roles/*/defaults/*.yml", "roles/*/vars/*.yml", "group_vars/*", "host_vars/*")
 READ = re.compile(
-    rf"(?:<[ \t]*|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray)\b[^;&|\n`)]{{0,128}}?[ \t])"
+    r"(?:<[ \t]*|\bif=|\b(?:cat|cut|head|tail|grep|awk|sed|sort|tr|mapfile|readarray|cp|install|base64)\b"
+    r"[^;&|\n`)]{0,128}?[ \t])"
     rf"[\"']?(?:(/{NAME}{{1,256}})|\$\{{?([A-Za-z_]\w{{0,63}}))"
 )
 SHELL = r"(?:[\w/]{0,32}/)?(?:ba|da|k|z|a)?sh\b"

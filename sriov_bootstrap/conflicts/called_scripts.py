@@ -17,7 +17,7 @@ from sriov_bootstrap.conflicts.called_folders import (
     folder_calls,
     names_of_variable,
 )
-from sriov_bootstrap.conflicts.calls import NO_HOST, Call, Done, HostFiles
+from sriov_bootstrap.conflicts.calls import NO_HOST, Call, HostFiles, Settled
 from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text_before
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
@@ -66,7 +66,7 @@ def called_scripts(survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST)
     """Scripts and other files that are handed to what was read, without those that were read."""
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
-    done = Done(set(known), set(), set(host.programs))
+    done = Settled(set(known), set(), set(host.programs))
     for source, chunks in _commands_by_source(survey):
         found: dict[str, Call] = {}
         context = context_of(source)
@@ -114,7 +114,7 @@ def _expand_globs(
 
 
 def _calls_in(
-    chunk: Chunk, context: TextContext, host: HostFiles, done: Done, *, is_command: bool
+    chunk: Chunk, context: TextContext, host: HostFiles, done: Settled, *, is_command: bool
 ) -> Iterator[tuple[str, Call]]:
     """Files, paths, folders and programs. `is_command`: the text is one of a shell."""
     source, text, line = chunk.source, chunk.text, chunk.line
@@ -147,7 +147,7 @@ def _calls_in(
     yield from _programs_in(Chunk(source, text, line), host, done)
 
 
-def _paths_in(chunk: Chunk, host: HostFiles, done: Done, *, is_command: bool) -> Iterator[tuple[str, Call]]:
+def _paths_in(chunk: Chunk, host: HostFiles, done: Settled, *, is_command: bool) -> Iterator[tuple[str, Call]]:
     """What is `done` is only said again where it is named as a script. `is_command`: the text is one of a shell."""
     text, folders = chunk.text, tuple[str, ...]()
     kind, is_doubtful = chunk.source.format, chunk.source.format in DOUBTFUL
@@ -184,7 +184,7 @@ def _paths_in(chunk: Chunk, host: HostFiles, done: Done, *, is_command: bool) ->
             yield from ((name, call) for name in paths)
 
 
-def _programs_in(chunk: Chunk, host: HostFiles, done: Done) -> Iterator[tuple[str, Call]]:
+def _programs_in(chunk: Chunk, host: HostFiles, done: Settled) -> Iterator[tuple[str, Call]]:
     """Those of the chunk's words that are programs, where they begin a command."""
     names = done.programs.intersection(chunk.text.translate(NO_NAME).split())
     bare = Call(chunk.source.path, chunk.source, is_bare=True)

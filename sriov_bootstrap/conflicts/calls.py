@@ -63,7 +63,7 @@ class HostFiles(Struct, frozen=True):
 NO_HOST = HostFiles()
 
 
-class Done(Struct):
+class Settled(Struct):
     """What need not be found again. `paths`: known, or no scripts unless somebody says so. `programs`: names left.
 
     `idle`: paths of what is nothing to read for a unit that runs it.

@@ -11,9 +11,10 @@ from sriov_bootstrap.conflicts.library import Library, is_shell
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.netdefs import read_netdefs
 from sriov_bootstrap.conflicts.survey import Format, Source, mentions_vfs, without_overridden
+from sriov_bootstrap.formats.hidden_texts import hidden_texts
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import FILE
-from sriov_bootstrap.formats.written_texts import OPTION
+from sriov_bootstrap.formats.written_texts import OPTION, sets_vfs
 
 NAMED = re.compile(
     rf"[/'\"{{}}$]{FILE}\b|\b(?:mlx5|mlx4)_num_vfs\b|\bmodprobe\b[^#\n]{{0,200}}\b(?:max_vfs|num_vfs)="
@@ -41,6 +42,7 @@ NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
     """One for each file. `found`: what the readers have made of them."""
     places = {(master.path, master.line) for master in found}
+    paths = {path for path, _ in places}
     hidden = frozenset(source.path for source in search.survey.sources_of(Format.TMPFILES))
     hidden -= {source.path for source in tmpfiles.in_force(search.survey.sources_of(Format.TMPFILES))}
     netplans = search.survey.sources_of(Format.NETPLAN)
@@ -50,6 +52,7 @@ def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
         if source.path in hidden:
             continue
         lines = [line for line in _lines_of(source, search.library) if (source.path, line) not in places]
+        lines += _lines_of_hidden(source.text) if source.mentions_vfs and source.path not in paths else []
         if lines:
             yield _mention(source, lines)
 
@@ -78,6 +81,11 @@ def _lines_of(source: Source, library: Library) -> Iterator[int]:
         yield from (number for number, word in lines if SETTING.search(word[:MAX_LINE]))
     elif source.format is Format.SCRIPT and not is_shell(source):
         yield from _lines_of_program(source.text)
+
+
+def _lines_of_hidden(text: str) -> list[int]:
+    """Where a text begins that sets VFs once it is decoded."""
+    return [text.count("\n", 0, at) + 1 for at, hidden in hidden_texts(text) if sets_vfs(hidden)]
 
 
 def mentions_in_settings(text: str) -> bool:

@@ -6,7 +6,7 @@ the boot loader.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from sriov_bootstrap.conflicts.boot_loaders import RUNNING, loader_parameters, r
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.module_counts import MLX4, ModuleCount, doubt_about, module_counts
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.formats.modprobe import COUNTS, Parameter, effective, module_name, parameters, parse
+from sriov_bootstrap.formats.modprobe import COUNTS, Parameter, aliases, effective, module_name, parameters, parse
 
 OURS = re.compile(r"/etc/modprobe\.d/sriov-bootstrap-[\w-]+\.conf")
 NEXT_BOOT = "it is not on the command line of the running kernel, and may be on that of the next boot"
@@ -33,8 +33,18 @@ def read(search: Search) -> Iterator[Master]:
             by_module.setdefault(module_name(given.module), []).append(given)
         for every in by_module.values():
             every.sort(key=lambda parameter: parameter.line.words[0] == "install")
-            for counted in module_counts(every[-1], search.pfs):
-                yield replace(_master(counted, every), remedy=_remedy(every, search.survey))
+            for master in _masters(every, aliases(lines), search):
+                yield replace(master, remedy=_remedy(every, search.survey))
+
+
+def _masters(every: list[Parameter], names: Mapping[str, str], search: Search) -> Iterator[Master]:
+    """Of what one module is given. `names`: alias -> the module, whose options it has where that is asked for by it."""
+    last = every[-1]
+    module = names.get(module_name(last.module), "")
+    for counted in module_counts(replace(last, module=module or last.module), search.pfs):
+        master = _master(counted, every)
+        doubt = f"it only counts where {module} is loaded as {last.module}" if module else ""
+        yield replace(master, is_certain=False, doubt=doubt) if doubt else master
 
 
 def read_loaders(search: Search) -> Iterator[Master]:

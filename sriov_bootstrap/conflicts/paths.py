@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
+from sriov_bootstrap.conflicts.master import MAX_COUNT, count
 from sriov_bootstrap.conflicts.survey import DeviceLinks
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.formats.shell import ADDRESS_OF, FILE, UNKNOWN
+from sriov_bootstrap.core.desired import matches
+from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.formats.shell import ADDRESS_OF, FILE, TOTAL_OF, UNKNOWN
+from sriov_bootstrap.formats.shell_totals import apply_total
 
 ADDRESS = r"[0-9A-Fa-f*?\[\]]{1,8}:[0-9A-Fa-f*?\[\]]{1,2}:[0-9A-Fa-f*?\[\]]{1,2}\.[0-7*?\[\]]"
 ADDRESS_ALONE = re.compile(ADDRESS)
@@ -94,3 +98,14 @@ def _by_rdma(name: str, rdma: Mapping[str, str]) -> list[Match]:
         return []
     addresses = [address for device, address in rdma.items() if fnmatchcase(device, name)]
     return [Match(pci_address=address) for address in addresses]
+
+
+def number_of(text: str, pfs: Iterable[PfFacts], links: DeviceLinks) -> int | None:
+    """What a text comes to; what a sriov_totalvfs says is that of its PFs here, if they agree."""
+    if not text.startswith(TOTAL_OF):
+        return count(text)
+    path, _, expression = text.removeprefix(TOTAL_OF).strip().partition(UNKNOWN)
+    devices = devices_of((path.strip(),), links) or ()
+    totals = {pf.total_vfs for pf in pfs if any(matches(device, pf) for device in devices)}
+    number = apply_total(expression, totals.pop()) if len(totals) == 1 else None
+    return number if number is not None and 0 <= number <= MAX_COUNT else None

@@ -9,15 +9,21 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.printable import shell_quoted
 from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.master import Master, Search, count
-from sriov_bootstrap.conflicts.paths import devices_of
+from sriov_bootstrap.conflicts.paths import devices_of, number_of
 from sriov_bootstrap.conflicts.places import SNIPPETS
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
-from sriov_bootstrap.core.desired import matches
 from sriov_bootstrap.formats.crontab import cron_command, cron_job, is_often
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import FILE, TOTAL_OF, Reading, ScriptSurroundings, Write, follow, is_one_command
+from sriov_bootstrap.formats.shell import (
+    FILE,
+    Reading,
+    ScriptSurroundings,
+    Write,
+    follow,
+    is_one_command,
+)
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
@@ -99,7 +105,13 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
     Several that differ in their device alone, as those of a loop, are one.
     """
     found = [
-        (write, devices, tuple(number for text in write.numbers if (number := _number(text, search)) is not None))
+        (
+            write,
+            devices,
+            tuple(
+                number for text in write.numbers if (number := number_of(text, search.pfs, search.links)) is not None
+            ),
+        )
         for write in writes
         if (devices := devices_of(write.paths, search.links)) is not None
     ]
@@ -114,15 +126,6 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
         before = merged[key].devices if key in merged else ()
         merged[key] = Known(write, tuple(dict.fromkeys((*before, *devices))), numbers, at in last)
     return tuple(merged.values())
-
-
-def _number(text: str, search: Search) -> int | None:
-    """What a text comes to; what a sriov_totalvfs says is that of its PFs here, if they agree."""
-    if not text.startswith(TOTAL_OF):
-        return count(text)
-    devices = devices_of((text.removeprefix(TOTAL_OF).strip(),), search.links) or ()
-    totals = {pf.total_vfs for pf in search.pfs if any(matches(device, pf) for device in devices)}
-    return totals.pop() if len(totals) == 1 else None
 
 
 def _steps_of(write: Write, numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from sriov_bootstrap.core.facts import PfFacts
+from sriov_bootstrap.formats.hidden_texts import hidden_texts
 
 SPELLINGS = (
     *("num_vfs", "numvfs", "num-vfs", "max_vfs", "maxvfs", "max-vfs", "total-vfs", "total_vfs"),
@@ -126,8 +127,14 @@ class MastersSurvey(Struct, frozen=True):
 
 def mentions_vfs(text: str) -> bool:
     """Whether a text mentions a number of VFs, as any of the programs that set one spell it."""
+    return _spells_count(text) or any(_spells_count(hidden) for _, hidden in hidden_texts(text))
+
+
+def _spells_count(text: str) -> bool:
     folded = text.lower()
-    if "sriov_num" in folded:  # also as the beginning of a glob
+    if (
+        "sriov_num" in folded or "sriov_total" in folded
+    ):  # also as the beginning of a glob, or to make the one of the other
         return True
     return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 

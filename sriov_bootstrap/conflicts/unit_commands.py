@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sriov_bootstrap.conflicts.called_files import may_hand_on
 from sriov_bootstrap.conflicts.called_folders import MAY_RUN, has_any
-from sriov_bootstrap.conflicts.calls import Call, Done, HostFiles
+from sriov_bootstrap.conflicts.calls import Call, HostFiles, Settled
 from sriov_bootstrap.conflicts.chunks import Chunk
 from sriov_bootstrap.conflicts.survey import Source
 from sriov_bootstrap.conflicts.tool_files import TextContext
@@ -27,7 +27,7 @@ SETS_VARIABLES = "Environment"  # may name files
 MAX_INSTANCES = 64
 
 
-def is_idle(source: Source, context: TextContext, host: HostFiles, done: Done) -> bool:
+def is_idle(source: Source, context: TextContext, host: HostFiles, done: Settled) -> bool:
     """Whether all that a unit does is to run programs that are not there, or known for nothing to read.
 
     Most are, and of a thousand units it has to be found out fast.
@@ -50,7 +50,9 @@ def _may_lead_on(text: str, context: TextContext) -> bool:
     return may_hand_on(text, context) or has_any(text, MAY_RUN) or LEADS_ON.search(text) is not None
 
 
-def plain_calls(chunk: Chunk, context: TextContext, host: HostFiles, done: Done) -> tuple[tuple[str, Call], ...] | None:
+def plain_calls(
+    chunk: Chunk, context: TextContext, host: HostFiles, done: Settled
+) -> tuple[tuple[str, Call], ...] | None:
     """The program of a command that hands nothing on, if it may be one to read; None if the command may do more."""
     plain = PLAIN.fullmatch(chunk.text)
     if plain is None or _may_lead_on(chunk.text, context):

@@ -125,6 +125,12 @@ def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter
                 yield Parameter(line, line.words[1], value, name)
 
 
+def aliases(lines: tuple[ModprobeLine, ...]) -> dict[str, str]:
+    """Another name of a module -> its own, as `alias` lines have them, without patterns."""
+    found = (line.words for line in lines if line.words[0] == "alias" and len(line.words) > len(("alias", "name")))
+    return {module_name(name): module for _, name, module, *_ in found if not any(sign in name for sign in "*?[:")}
+
+
 def modules_for(modules_alias: str, modalias: str) -> tuple[str, ...]:
     """The modules that drive a PCI device with this modalias, by modules.alias of the running kernel."""
     if len(modalias) < ALIAS_DEVICE:

@@ -4,6 +4,7 @@ import re
 
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, Values
+from sriov_bootstrap.formats.shell_totals import calculate
 from sriov_bootstrap.formats.shell_unknowns import (
     ABOUT,
     ADDRESS_OF,
@@ -16,7 +17,7 @@ from sriov_bootstrap.formats.shell_unknowns import (
 from sriov_bootstrap.formats.shell_values import MAX_TEXT
 
 TOTAL = "/sriov_totalvfs"
-OTHERS_FILES = ("/mlx5_num_vfs", "/mlx4_num_vfs")  # of old drivers of Mellanox's own
+OTHERS_FILES = ("/mlx5_num_vfs", "/mlx4_num_vfs", "/max_vfs")  # of old drivers of Mellanox's own, and of DPDK's igb_uio
 TARGET = re.compile(rf"(?:^|[/\s=]){FILE}$")
 SETTING = re.compile(
     r"(?:^|[\s./-])(?:(?:\w{1,16}_)?(?:(?:num|max)[_-]?|total-)vfs|virtual-function-count)(?:=|\s|$)", re.IGNORECASE
@@ -157,8 +158,8 @@ def _output(name: str, words: list[str]) -> str:  # noqa: PLR0911 - a table of c
             return _basename(words[0], "".join(words[1:2]))
         case "readlink" | "realpath" if words:
             return UNKNOWN if words[-1].startswith("/sys/") and words[-1].endswith(LEAD_AWAY) else words[-1]
-        case "seq":
-            return _seq(words)
+        case "seq" | "expr":
+            return _seq(words) if name == "seq" else calculate(" ".join(words), lambda _: ())
         case "id" | "whoami" if tuple(words) in ROOT:
             return ROOT[tuple(words)]
         case "ls":
@@ -178,7 +179,7 @@ def _basename(path: str, suffix: str) -> str:
 
 def _ls(paths: list[str]) -> str:
     """Files are listed by their paths; of a folder, names that are not known."""
-    if paths and all(is_target(path) or path.endswith("/device") or _is_glob(path) for path in paths):
+    if paths and all(is_target(path) or is_total(path) or path.endswith("/device") or _is_glob(path) for path in paths):
         return "\n".join(paths)
     return "*" if paths in (["/sys/class/net"], ["/sys/class/net/"]) else UNKNOWN
 

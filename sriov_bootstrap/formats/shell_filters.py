@@ -6,15 +6,39 @@ Any other use gives None: then the output is not known.
 import re
 from collections.abc import Callable, Iterable
 
+from sriov_bootstrap.formats.hidden_texts import decode
 from sriov_bootstrap.formats.shell_state import Values
 from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 
-NAMES = frozenset({"cat", "cut", "grep", "egrep", "fgrep", "head", "tail", "awk", "gawk", "mawk", "tr"})
+NAMES = frozenset(
+    {
+        "base64",
+        "sed",
+        "gunzip",
+        "zcat",
+        "gzip",
+        "cat",
+        "cut",
+        "grep",
+        "egrep",
+        "fgrep",
+        "head",
+        "tail",
+        "awk",
+        "gawk",
+        "mawk",
+        "tr",
+    }
+)
 PLAIN = re.compile(r"""(\^?)([\w =:./#"'-]{0,200})(\$?)""")  # a pattern without repetitions and choices
 FIRST_LINES = re.compile(r"-n?(\d{1,4})")
 FIELD = re.compile(r"(?:-f|--fields=)?(\d{1,2})")
 PRINT = re.compile(r"\s*(NR\s*==\s*1)?\s*\{\s*print(?:\s+\$(\d{1,2}))?\s*;?\s*\}\s*")
 GREP_OPTIONS = frozenset("vihEFs")
+DECODING = frozenset({"-d", "-D", "--decode", "-di", "-id"})  # of base64
+UNCOMPRESSING = frozenset({"-c", "-d", "-dc", "-cd", "--decompress", "--stdout", "-"})
+SED_OPTIONS = frozenset({"-e", "-E", "-r"})
+SUBSTITUTION = re.compile(r"s([/|#,@:])(\^?)([\w /:=,-]{1,64})(\$?)\1([\w /.:=,-]{0,64})\1(g?)")
 MAX_WORDS = 16
 ReadFile = Callable[[str], str | None]
 
@@ -32,14 +56,14 @@ def filter_output(name: str, arguments: list[Values], feed: Values, read: ReadFi
 
 def _filter_lines(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
     match name:
-        case "cat":
-            return _lines(words, feed, read)
+        case "cat" | "base64" | "gunzip" | "zcat" | "gzip":
+            return _whole(name, words, feed, read)
+        case "tr" | "sed":
+            return _tr(words, feed) if name == "tr" else _substitute_text(words, feed, read)
         case "head" | "tail":
             return _ends(name, words, feed, read)
         case "cut":
             return _cut(words, feed, read)
-        case "tr":
-            return _tr(words, feed)
         case "awk" | "gawk" | "mawk":
             return _awk(words, feed, read)
         case _:
@@ -52,6 +76,23 @@ def _lines(paths: Iterable[str], feed: Values, read: ReadFile) -> list[str] | No
     if any(text is None or UNKNOWN in text for text in texts):
         return None
     return [line for text in texts if text for line in text.splitlines()]
+
+
+def _whole(name: str, words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    """What changes no line; what base64 has put out is no longer compressed."""
+    if name == "base64":
+        return _base64(words, feed, read)
+    if name != "cat" and (not UNCOMPRESSING.issuperset(words) or (name == "gzip" and not words)):
+        return None
+    return _lines(words if name == "cat" else (), feed, read)
+
+
+def _base64(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    if DECODING.isdisjoint(words):
+        return None
+    lines = _lines([word for word in words if not word.startswith("-") or word == "-"], feed, read)
+    text = None if lines is None else decode("\n".join(lines))
+    return None if text is None else text.splitlines()
 
 
 def _is_several(line: str) -> bool:
@@ -105,6 +146,17 @@ def _tr(words: list[str], feed: Values) -> list[str] | None:
     gone = words[1].replace("\\n", "\n").replace("\\r", "\r").replace("\\t", "\t")
     kept = ["".join(char for char in line if char not in gone) for line in lines]
     return ["".join(kept)] if "\n" in gone else kept
+
+
+def _substitute_text(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:
+    """One plain text in place of another."""
+    rest = [word for word in words if word not in SED_OPTIONS]
+    found = SUBSTITUTION.fullmatch(rest[0]) if rest else None
+    if not found or found[1] in found[3] + found[5] or any(word.startswith("-") for word in rest[1:]):
+        return None
+    lines = _lines(rest[1:], feed, read)
+    pattern = re.compile(f"{found[2]}{re.escape(found[3])}{found[4]}")
+    return None if lines is None else [pattern.sub(found[5], line, count=0 if found[6] else 1) for line in lines]
 
 
 def _awk(words: list[str], feed: Values, read: ReadFile) -> list[str] | None:

@@ -12,16 +12,16 @@ from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.written_texts import is_used_later, sets_vfs
 
 GLOB = re.compile(r"sriov_n[\w*?\[\]]{1,32}")
+DESCRIPTOR = ">"  # before its number: the name of the files behind it, which no variable can have
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
 def open_descriptors(follower: Follower, command: Simple, state: ShellState) -> None:
-    """What comes to a descriptor of its own later is not followed."""
-    opened = (redirection for redirection in command.redirections if redirection.operator in OUTPUT)
-    for redirection in opened:
-        paths = follower.expander.expand(redirection.target.text, state)
-        if redirection.descriptor not in {"", "1", "2"} and any(map(is_target, paths)):
-            follower.unclear[follower.place(command.line)] = None
+    """Of `exec`: which files later commands write to by a number."""
+    for redirection in command.redirections:
+        if redirection.operator in OUTPUT and redirection.descriptor not in {"", "1", "2"}:
+            paths = follower.expander.expand(redirection.target.text, state)
+            state.known[f"{DESCRIPTOR}{redirection.descriptor}"] = tuple(absolute_path(path, state) for path in paths)
 
 
 def feed_of(follower: Follower, redirections: list[Redirection], state: ShellState) -> Values:
@@ -37,11 +37,12 @@ def feed_of(follower: Follower, redirections: list[Redirection], state: ShellSta
                 text = redirection.target.text
                 is_command = text.startswith("$(")  # <(command)
                 found = follower.expander.expand(text, state)
-                feed = found if is_command else tuple(_text_or_total(follower, path, state) for path in found)
+                feed = found if is_command else tuple(text_or_total(follower, path, state) for path in found)
     return feed
 
 
-def _text_or_total(follower: Follower, path: str, state: ShellState) -> str:
+def text_or_total(follower: Follower, path: str, state: ShellState) -> str:
+    """Of a file, also of a sriov_totalvfs; UNKNOWN if it was not read."""
     if is_total(path):
         return f"{TOTAL_OF}{absolute_path(path, state)}"
     text = read_text(follower, path, state)
@@ -63,12 +64,20 @@ def write_output(
         path
         for redirection in redirections
         if redirection.operator in OUTPUT and redirection.descriptor in {"", "1"}
-        for path in follower.expander.expand(redirection.target.text, state)
+        for path in _targets(follower, redirection, state)
     ]
     if not targets:
         return outcome
     write_numbers(follower, targets, outcome.output, state, line)
     return CommandOutcome(outcome.verdict, ("",))
+
+
+def _targets(follower: Follower, redirection: Redirection, state: ShellState) -> Values:
+    """Files, also those that `exec` has opened under a number."""
+    found = follower.expander.expand(redirection.target.text, state)
+    if redirection.operator != ">&" or not all(map(str.isdecimal, found)):
+        return found
+    return tuple(path for number in found for path in state.known.get(f"{DESCRIPTOR}{number}", (number,)))
 
 
 def write_numbers(follower: Follower, targets: list[str], numbers: Values, state: ShellState, line: int) -> None:

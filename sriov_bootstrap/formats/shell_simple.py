@@ -15,6 +15,7 @@ from sriov_bootstrap.formats.shell_conditions import (
     TestVerdict,
     judge_test,
 )
+from sriov_bootstrap.formats.shell_copies import write_to_arguments
 from sriov_bootstrap.formats.shell_filters import NAMES, filter_output
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower
 from sriov_bootstrap.formats.shell_nodes import Simple
@@ -23,15 +24,17 @@ from sriov_bootstrap.formats.shell_redirections import (
     feed_of,
     open_descriptors,
     read_text,
-    write_numbers,
     write_output,
 )
 from sriov_bootstrap.formats.shell_state import ShellState, Values
 from sriov_bootstrap.formats.shell_unknowns import FILE, UNKNOWN, UNKNOWN_TARGET
+from sriov_bootstrap.formats.shell_xargs import groups_of_xargs, put_items
 from sriov_bootstrap.formats.written_texts import sets_vfs
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "busybox"})
 OTHERS_SHELLS = frozenset({"su", "runuser", "ssh", "script", "flock", "chroot", "watch"})
+LOGINS, LOGIN_FLAGS = frozenset({"sudo", "doas"}), frozenset({"-i", "-s", "--login", "--shell", "-si", "-is"})
+USERS, FILE_FLAGS = frozenset({"su", "runuser"}), frozenset({"-c", "--command"})
 C_FLAG = re.compile(r"-[a-z]*c|--command|--session-command")
 LANGUAGE = re.compile(r"python[\d.]*|perl|ruby|lua|tclsh|at|batch")
 APPLYING = frozenset({"nmstatectl", "kubectl", "oc", "crontab", "docker", "podman", "ansible-playbook", "salt-call"})
@@ -82,6 +85,20 @@ def _run_words(follower: Follower, words: list[str], command: Simple, state: She
         state = state.copy()
         state.known |= assigned
         follower.exported.update(assigned)
+    if groups := groups_of_xargs(given[: len(given) - len(fields)], follower.feed):
+        return _run_groups(follower, [put_items(fields, group) for group in groups], command, state)
+    return _run_fields(follower, fields, command, state)
+
+
+def _run_groups(follower: Follower, groups: list[list[Values]], command: Simple, state: ShellState) -> CommandOutcome:
+    """A command for each group of what xargs reads."""
+    kept, follower.feed = follower.feed, ("",)
+    outcomes = [_run_fields(follower, fields, command, state) for fields in groups]
+    follower.feed = kept
+    return outcomes[-1]
+
+
+def _run_fields(follower: Follower, fields: list[Values], command: Simple, state: ShellState) -> CommandOutcome:
     program = fields[0][0] if fields else ""
     arguments = fields[1:]
     for run_special in (run_builtin, _run_parts, _run_inner, _run_known):
@@ -96,7 +113,7 @@ def _run_program(
     """A program of which no more is known than its name and what it may write."""
     place = follower.place(command.line)
     if name in {"tee", "dd"} or name in COPIES:
-        _write_to_arguments(follower, name, arguments, state, command.line)
+        write_to_arguments(follower, name, arguments, state, command.line)
     elif may_set(name, [value for values in arguments for value in values]) or _is_fed_program(follower, name):
         follower.unclear[place] = None
     if name not in IDLE:
@@ -149,20 +166,6 @@ def _is_program(word: str) -> bool:
     return word.rpartition("/")[2] in SHELLS or word in {"tee", "dd", "echo", "env"}
 
 
-def _write_to_arguments(follower: Follower, name: str, arguments: list[Values], state: ShellState, line: int) -> None:
-    if name == "tee":
-        targets = [value for values in arguments for value in values]
-        write_numbers(follower, targets, follower.feed, state, line)
-    elif name == "dd":
-        targets = [value[3:] for values in arguments for value in values if value.startswith("of=")]
-        is_fed = not any(value.startswith("if=") for values in arguments for value in values)
-        write_numbers(follower, targets, follower.feed if is_fed else (UNKNOWN,), state, line)
-    else:
-        is_fed = any(value in {"-", "/dev/stdin"} for values in arguments for value in values)
-        numbers = follower.feed if is_fed else (UNKNOWN,)
-        write_numbers(follower, list(arguments[-1] if arguments else ()), numbers, state, line)
-
-
 def _run_inner(
     follower: Follower, program: str, arguments: list[Values], command: Simple, state: ShellState
 ) -> CommandOutcome | None:
@@ -197,7 +200,7 @@ def _run_feed(
     follower: Follower, name: str, arguments: list[Values], command: Simple, state: ShellState
 ) -> CommandOutcome | None:
     """A shell that is given no script reads it from its input."""
-    if name not in SHELLS or not all(values[0].startswith("-") for values in arguments):
+    if not _reads_script(name, [values[0] for values in arguments]):
         return None
     outcome, kept = CommandOutcome(), follower.feed
     follower.feed = ("",)
@@ -205,6 +208,14 @@ def _run_feed(
         outcome = follower.run_text(text, state.copy(), command.line)
     follower.feed = kept
     return outcome
+
+
+def _reads_script(name: str, words: list[str]) -> bool:
+    """Whether it is a shell that is given no script, or a program that starts one for a user."""
+    is_bare = all(word.startswith("-") for word in words)
+    if name in LOGINS:
+        return is_bare and not LOGIN_FLAGS.isdisjoint(words)
+    return (name in SHELLS and is_bare) or (name in USERS and not FILE_FLAGS.intersection(words))
 
 
 def _run_known(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 FILE = "sriov_numvfs"
 UNKNOWN = "\0"  # what only the shell would know
-TOTAL_OF = f"{UNKNOWN}total:"  # before the path of a sriov_totalvfs: what is in it
+TOTAL_OF = f"{UNKNOWN}total:"  # before the path of a sriov_totalvfs: what is in it; behind UNKNOWN what is made of that
 ADDRESS_OF = f"{UNKNOWN}at:"  # before a device's folder in /sys: its address on the PCI bus
 ABOUT = f"{UNKNOWN}about:"  # before such a folder: lines about the device, of which one has its address
 UNSET = "\ue002"  # a variable that may have no value

@@ -13,6 +13,7 @@ from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_parameters import change_values
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values, limit_values
 from sriov_bootstrap.formats.shell_tokens import end_of_bracket, plain
+from sriov_bootstrap.formats.shell_totals import calculate
 from sriov_bootstrap.formats.shell_unknowns import UNKNOWN, UNSET, unknown_from
 from sriov_bootstrap.formats.steps import Steps
 
@@ -130,8 +131,7 @@ class Expander:
         if depth > MAX_DEPTH:
             return (UNKNOWN,)
         values = list(itertools.islice(self.texts(text, state, depth + 1), MAX_VALUES))
-        numbers = (evaluate(plain(value), lambda name: self._number(name, state)) for value in values)
-        return limit_values(UNKNOWN if number is None else str(number) for number in numbers)
+        return limit_values(calculate(plain(value), lambda name: self._values(name, state)) for value in values)
 
     def _number(self, name: str, state: ShellState) -> int | None:
         values = self._values(name, state)

@@ -197,3 +197,11 @@ def test_a_line_of_a_file_is_in_the_initramfs_as_well(files: dict[str, str], com
     sources.append(Source(Format.KERNEL, "/proc/cmdline", command_line))
     (found,) = find_masters(MastersSurvey(tuple(sources), initramfs="dracut --force"), (make_pf(),))
     assert found.remedy == remedy
+
+
+def test_options_by_an_alias_count_where_the_module_is_loaded_by_that() -> None:
+    text = "alias fast-nic ixgbe\nalias pci:v00008086d* ice\nalias half\noptions fast_nic max_vfs=4\n"
+    (found,) = find({f"{ETC}/a.conf": text})
+    assert (found.devices, found.num_vfs, found.place) == ((Match(driver="ixgbe"),), 4, f"{ETC}/a.conf:4")
+    assert found.doubt == "it only counts where ixgbe is loaded as fast_nic"
+    assert not found.is_certain
