@@ -1,4 +1,5 @@
 import asyncio
+import re
 import socket
 import subprocess
 import threading
@@ -375,7 +376,7 @@ def test_a_bus_that_does_not_answer_is_an_error_at_the_deadline(tmp_path: Path, 
             if greets:
                 closes_after_the_greeting(connection)
             message, hint = child.result()
-    assert message.endswith("no answer to the greeting in 0.3 s")
+    assert re.search(r": no answer to the greeting in 0\.[0-3] s\Z", message)  # what is left of 0.3 s
     assert "hangs" in hint
 
 
