@@ -70,10 +70,10 @@ class Conversation:
     def __init__(
         self, connection: socket, *, timeout_seconds: float = READ_SECONDS, buffer_bytes: int = BUFFER_BYTES
     ) -> None:
-        """The socket must be bound. All answers together have `timeout_seconds`, each message `buffer_bytes`."""
+        """The socket must be bound. The answer to each question has `timeout_seconds`, each message `buffer_bytes`."""
         self._connection = connection
-        self._deadline = time.monotonic() + timeout_seconds
-        self._buffer_bytes = buffer_bytes
+        self._timeout_seconds = timeout_seconds
+        self._buffer = bytearray(buffer_bytes)
         self._sequence = 0
 
     def ask(self, kind: int, body: bytes, flags: int = 0) -> Iterator[bytes]:
@@ -84,11 +84,12 @@ class Conversation:
         self._sequence += 1
         header = HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | flags, self._sequence, 0)
         self._connection.send(header + body)
-        buffer = bytearray(self._buffer_bytes)
+        deadline = time.monotonic() + self._timeout_seconds
+        buffer = self._buffer
         while True:
-            self._connection.settimeout(max(SHORTEST_WAIT_SECONDS, self._deadline - time.monotonic()))
+            self._connection.settimeout(max(SHORTEST_WAIT_SECONDS, deadline - time.monotonic()))
             size, (port, _) = self._connection.recvfrom_into(buffer, 0, MSG_TRUNC)
-            if size > self._buffer_bytes:
+            if size > len(buffer):
                 raise UnusableError(f"a message of {size} bytes")
             if port == 0 and HEADER.unpack_from(buffer)[3] == self._sequence:  # the kernel's answer
                 yield bytes(memoryview(buffer)[:size])

@@ -31,6 +31,33 @@ def read_last_line(descriptor: int, began: float, timeout_seconds: float, waitin
     return None
 
 
+class PipeLines:
+    """What a process writes into a pipe, line by line, each with a deadline of its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Reads nothing yet."""
+        self._descriptor = descriptor
+        self._read = bytearray()
+
+    def next(self, timeout_seconds: float, waiting: Waiting) -> bytes | None:
+        """Without its line break; b"" at end-of-file, None at the deadline. Raises TooLongError."""
+        began = time.monotonic()
+        while b"\n" not in self._read:
+            if (passed := time.monotonic() - began) >= timeout_seconds:
+                return None
+            chunk = _read_chunk([self._descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
+            if chunk is None:
+                waiting(time.monotonic() - began)
+            elif not chunk[1]:
+                self._read += b"\n"  # what was broken off is a line as well
+            else:
+                self._read += chunk[1]
+                if len(self._read) > LINE_BYTES:
+                    raise TooLongError(f"the answer is longer than {LINE_BYTES >> 20} MiB")
+        line, _, self._read = self._read.partition(b"\n")
+        return bytes(line)
+
+
 def _go_on(line: bytearray, chunk: bytes) -> None:
     """`line` becomes the last non-empty line, with its line break if it is complete."""
     text = chunk.rstrip(b"\n")

@@ -72,7 +72,7 @@ def _next_step(machine: "HostMachine", driver: str) -> pipe_messages.Done:
         case WriteFile(path=path, text=text) as due:
             return pipe_messages.Done(apply(due, lambda: machine.files.write_file(path, text)))
         case ReloadDriver(pci_addresses=addresses) as due:
-            guard = partial(read_users, machine, config, addresses)
+            guard = partial(read_users, machine, config, addresses, pfs=addresses)
             return pipe_messages.Done(apply(due, partial(_reload, machine, due, guard)))
         case verdict:
             raise RefusedError(verdict.message, hint=verdict.hint)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from sriov_bootstrap.base.errors import SriovBootstrapError, StuckError
-from sriov_bootstrap.base.pipes import STDERR_BYTES, TooLongError, Waiting, read_all, read_last_line
+from sriov_bootstrap.base.pipes import STDERR_BYTES, PipeLines, TooLongError, Waiting, read_all, read_last_line
 from sriov_bootstrap.base.printable import one_line
 
-Send = Callable[[bytes], None]
-Work = Callable[[Send], None]
+Send = Callable[[bytes], bool]  # whether anybody still listens
+Work = Callable[[Send], object]
 BUG = "this is a bug: please report it"
 CRASH = b"!"  # first byte of the line that carries a traceback; JSON never begins with it
 COMMAND_SECONDS = 30.0
@@ -66,16 +66,14 @@ def call(
     what: str,
     timeout_seconds: float,
     keep: Iterable[int] = (),
-    leave_behind: bool = False,
     waiting: Waiting = lambda _passed_seconds: None,
 ) -> bytes:
     """Waits for `work` and returns its last line; `waiting` gets the time that has passed every two seconds.
 
-    SriovBootstrapError for an endless answer. StuckError after the deadline: by then the process has been killed, or
-    left running if `leave_behind` says so.
+    SriovBootstrapError for an endless answer. StuckError after the deadline: by then the process has been killed.
     """
     child = start(work, keep=keep)
-    return finish(child, what=what, timeout_seconds=timeout_seconds, leave_behind=leave_behind, waiting=waiting)
+    return finish(child, what=what, timeout_seconds=timeout_seconds, waiting=waiting)
 
 
 def finish(
@@ -83,7 +81,6 @@ def finish(
     *,
     what: str,
     timeout_seconds: float,
-    leave_behind: bool = False,
     waiting: Waiting = lambda _passed_seconds: None,
 ) -> bytes:
     """The same for a process that was started before: the time that it may take counts from now."""
@@ -95,11 +92,37 @@ def finish(
     finally:
         os.close(child.fd)
     if last is None:
-        if not leave_behind:
-            end(child.pid)
+        end(child.pid)
         raise StuckError(f"{what}: no answer after {timeout_seconds:g} s", pid=child.pid)
     os.waitpid(child.pid, 0)
     return line_or_crash(last, what)
+
+
+def lines_of(child: Child) -> PipeLines:
+    """What it will say, for next_line()."""
+    return PipeLines(child.fd)
+
+
+def next_line(lines: PipeLines, child: Child, *, what: str, timeout_seconds: float, waiting: Waiting) -> bytes:
+    """What it says next, b"" if it has ended. The time that this may take counts from now.
+
+    StuckError after the deadline; it is left running, and finds nobody listening when it goes on. SriovBootstrapError
+    for an endless line.
+    """
+    try:
+        line = lines.next(timeout_seconds, waiting)
+    except TooLongError as error:
+        end(child.pid)
+        raise SriovBootstrapError(f"{what}: {error}", hint=BUG) from error
+    if line is None:
+        raise StuckError(f"{what}: no answer after {timeout_seconds:g} s", pid=child.pid)
+    return line
+
+
+def see_off(child: Child) -> None:
+    """Waits for the end of one that has said its last line."""
+    with contextlib.suppress(ChildProcessError):  # it said too much, and was killed
+        os.waitpid(child.pid, 0)
 
 
 def line_or_crash(line: bytes, what: str) -> bytes:
@@ -242,8 +265,12 @@ def _close_all_but(keep: set[int]) -> None:
                 os.close(descriptor)
 
 
-def _send(descriptor: int, line: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the parent has ended or given up: the work still goes on
-        view = memoryview(line.replace(b"\n", b" ") + b"\n")
+def _send(descriptor: int, line: bytes) -> bool:
+    """False: the parent has ended or given up. What is being done goes on all the same."""
+    view = memoryview(line.replace(b"\n", b" ") + b"\n")
+    try:
         while view:
             view = view[os.write(descriptor, view) :]
+    except BrokenPipeError:
+        return False
+    return True

@@ -92,11 +92,6 @@ class Devlink:
                 problems[question.pci_address] = f"the kernel did not tell of its switch: {error.message}"
         return Eswitches(found, problems)
 
-    def mode(self, address: str) -> str:
-        """Which it is in, "" if it has none that can be set. KernelError."""
-        with _in_words():
-            return self._modes(address)[0]
-
     def set_eswitch(
         self,
         address: str,

@@ -73,7 +73,7 @@ class Dumps:
     """Asks on a socket, one question at a time."""
 
     def __init__(self, connection: socket, *, timeout_seconds: float = READ_SECONDS) -> None:
-        """The socket must be bound. All dumps together have `timeout_seconds`."""
+        """The socket must be bound. Each dump has `timeout_seconds`."""
         self._conversation = Conversation(connection, timeout_seconds=timeout_seconds)
 
     def __call__(self, request: int) -> Iterator[bytes]:

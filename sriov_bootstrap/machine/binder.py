@@ -14,7 +14,7 @@ from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckErr
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.report import Outcome, Result
-from sriov_bootstrap.machine.writer import behind_another, start_writer, wait_for_writer
+from sriov_bootstrap.machine.writer import Writer, WriterTask, behind_another
 from sriov_bootstrap.passes.apply import apply, failure
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     def end() -> Result:
         left = max(0.1, limit_seconds - (machine.monotonic() - began))
         try:
-            result = wait_for_writer(machine, action, process, left)
+            with writer:
+                result = writer.next_result(machine, action, left)
         except StuckError as error:
             message = f"{action.pci_address}: {action}: no answer after {limit_seconds:g} s"
             return failure(action, StuckError(message, pid=error.pid, hint=STUCK_HINT))
@@ -49,7 +50,7 @@ def begin(machine: "HostMachine", action: BindVfs, guard: Callable[[], str]) -> 
     machine.has_written = True
     work = partial(apply, action, partial(_bind, machine, action, guard, _modules_for(machine, action)))
     try:
-        process = start_writer(machine, action, work, lock, limit_seconds)
+        writer = Writer(machine, (WriterTask(action, work),), lock, lambda _: limit_seconds)
     except SriovBootstrapError as error:
         return partial(_process_failure, action, error)
     finally:

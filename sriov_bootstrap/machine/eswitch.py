@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
-from sriov_bootstrap.core.eswitch import masters_of, without_offload
+from sriov_bootstrap.core.eswitch import masters_of, ports_of_switch, without_offload
 from sriov_bootstrap.core.eswitch_config import Eswitch
 from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
 from sriov_bootstrap.core.facts import (
@@ -85,14 +85,14 @@ class _Switching:
         return replace(result, is_transient=self._is_transient and not result.is_done)
 
     def _do(self) -> Outcome:
-        with Devlink(bus=self._machine.devlink_bus) as devlink:
-            match self._action:
-                case SetDevlinkParams() as action:
-                    return self._set_params(devlink, action)
-                case SetEswitchMode() as action:
-                    return self._set_mode(devlink, action)
-                case SetUpEswitch() as action:
-                    return self._set_up(devlink, action)
+        devlink = self._machine.devlink
+        match self._action:
+            case SetDevlinkParams() as action:
+                return self._set_params(devlink, action)
+            case SetEswitchMode() as action:
+                return self._set_mode(devlink, action)
+            case SetUpEswitch() as action:
+                return self._set_up(devlink, action)
 
     def _set_params(self, devlink: Devlink, action: SetDevlinkParams) -> Outcome:
         """One that is refused keeps no other from its value."""
@@ -110,11 +110,15 @@ class _Switching:
     def _set_mode(self, devlink: Devlink, action: SetEswitchMode) -> Outcome:
         """Whatever was planned is compared once more with what is there now."""
         address, machine = action.pci_address, self._machine
-        if devlink.mode(address) == action.after:
+        told = devlink.read((DevlinkQuestion(address),))
+        actual = told.by_address.get(address)
+        if actual is None:
+            raise KernelError(f"{address}: {told.problems.get(address, told.problem)}", hint=LATE_HINT)
+        if actual.mode == action.after:
             return Outcome.UNCHANGED
         if machine.count_vfs(address) != action.num_vfs:
             return Outcome.STALE
-        if not action.allow_in_use and (users := self._guard() or self._masters(devlink)):
+        if not action.allow_in_use and (users := self._guard() or self._masters(actual)):
             raise InUseError(
                 f"{address}: the eswitch mode stays as it is: {users}",
                 hint="this is applied automatically once they are released",
@@ -125,11 +129,11 @@ class _Switching:
             raise self._refusal(f"{address}: cannot {action}", error) from error
         return Outcome.CHANGED
 
-    def _masters(self, devlink: Devlink) -> str:
-        address = self._action.pci_address
-        actual = devlink.read((DevlinkQuestion(address),)).by_address.get(address)
-        raws = self._machine.read_pfs((address,))
-        return masters_of(parse_pf(raws[0], Links(), Holders()), actual) if actual and raws else ""
+    def _masters(self, actual: EswitchFacts) -> str:
+        if not any(port.has_master for port in ports_of_switch(actual)):
+            return ""
+        raws = self._machine.read_pfs((self._action.pci_address,))
+        return masters_of(parse_pf(raws[0], Links(), Holders()), actual) if raws else ""
 
     def _set_up(self, devlink: Devlink, action: SetUpEswitch) -> Outcome:
         address, wish = action.pci_address, action.wish

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from sriov_bootstrap.core.obstacles import Platform
     from sriov_bootstrap.core.suspects import Suspects
     from sriov_bootstrap.core.vf_attributes import RefusedSetting
+    from sriov_bootstrap.edges.devlink import Devlink
+    from sriov_bootstrap.passes.protocols import GuardedAction
 
 LOCK_SECONDS = 600.0  # the longest honest pass: 128 VFs of a slow driver
 PLAIN_NAMES = tuple(f"net.ifnames={no}" for no in ("0", "no", "n", "false", "f", "off"))  # systemd's parse_boolean()
@@ -128,6 +131,13 @@ class HostMachine(HostEdges):
         from sriov_bootstrap.machine.eswitch import read_in_child  # most rules say nothing of it
 
         return read_in_child(questions, self.devlink_bus, self._root)
+
+    @cached_property
+    def devlink(self) -> "Devlink":
+        """For writers: the sockets that the first step opens serve them all, and end with the process."""
+        from sriov_bootstrap.edges.devlink import Devlink
+
+        return Devlink(bus=self.devlink_bus)
 
     def count_vfs(self, pci_address: str) -> int:
         """How many VFs there are."""
@@ -283,11 +293,18 @@ class HostMachine(HostEdges):
 
     # -- what is done --
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+    def act_in_turn(self, steps: "Sequence[GuardedAction]") -> Iterator[Result]:
         """See protocols.ActionMachine."""
-        from sriov_bootstrap.machine.act import act  # most passes write nothing
+        from sriov_bootstrap.machine.act import act_in_turn  # most passes write nothing
 
-        return act(self, action, guard)
+        return act_in_turn(self, steps)
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        """The same for one action."""
+        from sriov_bootstrap.passes.protocols import GuardedAction
+
+        (result,) = self.act_in_turn((GuardedAction(action, guard),))
+        return result
 
     def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
         """See protocols.ActionMachine."""

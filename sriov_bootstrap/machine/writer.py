@@ -1,12 +1,14 @@
-"""A write in a process of its own, which inherits the write lock and can be left behind with it.
+"""Writes in a process of its own, which inherits the write lock and can be left behind with it.
 
-The writer sends its `Result` back. The process that waits makes one itself only if none arrives: at the deadline, or
-if the writer died or sent something else.
+Steps that follow one another share a writer: starting a process takes longer than most of them, and as many processes
+as steps would be as many waits for the scheduler. It sends a `Result` after each, and goes on only while that is good
+and somebody listens: what has ended, or has given it up at a deadline, wants no more of it. The process that waits
+makes a result itself only if none arrives: at the deadline, or if the writer died or sent something else.
 """
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.base.printable import to_json
@@ -24,24 +26,53 @@ STUCK_HINT = "end the VM or process that holds one of its VFs, or see journalctl
 LOADING_HINT = "see journalctl -k; modprobe continues, and a later pass goes on once the driver is there"
 
 
-def write(machine: "HostMachine", action: Action, work: Callable[[], Result]) -> Result:
-    """The result of `work` in that process. Blocks until it is done, or until the deadline of `action`."""
+class WriterTask(NamedTuple):
+    """An action, and what a writer calls for it."""
+
+    action: Action
+    call: Callable[[], Result]
+
+
+def write(machine: "HostMachine", action: Action, call: Callable[[], Result]) -> Result:
+    """The result of one action."""
+    (result,) = write_in_turn(machine, (WriterTask(action, call),))
+    return result
+
+
+def write_in_turn(machine: "HostMachine", tasks: Sequence[WriterTask]) -> Iterator[Result]:
+    """Each result as it comes, to the first that is not good. Blocks until then, each for the deadline of its action.
+
+    The writer does not wait for whoever takes them, who has to take them all.
+    """
+    first = tasks[0].action
     try:
         lock = machine.locks.begin_write()
     except BusyError as error:
-        return failure(action, behind_another(machine.read_jam(), error))
+        yield failure(first, behind_another(machine.read_jam(), error))
+        return
     machine.has_written = True
-    limit_seconds = machine.deadline_seconds(action)
     try:
-        process = start_writer(machine, action, work, lock, limit_seconds)
-        return wait_for_writer(machine, action, process, limit_seconds)
+        writer = Writer(machine, tasks, lock, machine.deadline_seconds)
+    except SriovBootstrapError as error:
+        yield failure(first, error)
+        return
+    finally:
+        os.close(lock)
+    with writer:
+        for action, _ in tasks:
+            yield (result := _next_result(machine, writer, action))
+            if not result.is_done:
+                return
+
+
+def _next_result(machine: "HostMachine", writer: "Writer", action: Action) -> Result:
+    try:
+        return writer.next_result(machine, action, machine.deadline_seconds(action))
     except StuckError as error:
         error.hint = LOADING_HINT if isinstance(action, LoadModule) else STUCK_HINT
         return failure(action, error)
     except SriovBootstrapError as error:
         return failure(action, error)
-    finally:
-        os.close(lock)
 
 
 def behind_another(jam: Jam | None, error: BusyError) -> StuckError:
@@ -49,27 +80,44 @@ def behind_another(jam: Jam | None, error: BusyError) -> StuckError:
     return StuckError(str(jam or error.message), pid=jam.pid if jam else 0, hint=error.hint)
 
 
-def start_writer(
-    machine: "HostMachine", action: Action, work: Callable[[], Result], lock: int, limit_seconds: float
-) -> child.Child:
-    """A process that does `work` and keeps `lock` until it ends. SriovBootstrapError if it cannot be started."""
+class Writer:
+    """The process; whoever leaves its context waits for its end, unless an answer was waited for in vain."""
 
-    def be_the_writer(send: child.Send) -> None:
-        machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
-        machine.note_writer(lock, action, limit_seconds)
-        send(to_json(pipe_messages.Done(work())))
+    def __init__(
+        self, machine: "HostMachine", tasks: Sequence[WriterTask], lock: int, limit_seconds: Callable[[Action], float]
+    ) -> None:
+        """It begins, and keeps `lock` until it ends. SriovBootstrapError if it cannot be started."""
 
-    return child.start(be_the_writer, keep=(lock,))
+        def be_the_writer(send: child.Send) -> None:
+            machine.say = lambda _: None  # our listener is out of reach: the only file open here is the lock
+            for action, call in tasks:
+                machine.note_writer(lock, action, limit_seconds(action))
+                result = call()
+                if not send(to_json(pipe_messages.Done(result))) or not result.is_done:
+                    return
 
+        self._process = child.start(be_the_writer, keep=(lock,))
+        self._lines = child.lines_of(self._process)
+        self._is_left_behind = False
 
-def wait_for_writer(machine: "HostMachine", action: Action, process: child.Child, timeout_seconds: float) -> Result:
-    """What it sends. StuckError at the deadline, when it is left behind; SriovBootstrapError if it sends no result."""
-    what = f"{action.pci_address}: {action}"
-    line = child.finish(
-        process,
-        what=what,
-        timeout_seconds=timeout_seconds,
-        leave_behind=True,
-        waiting=lambda passed: machine.say(f"{what}: {passed:.0f} s so far"),
-    )
-    return pipe_messages.result_of(pipe_messages.decode(line, what), what)
+    def next_result(self, machine: "HostMachine", action: Action, timeout_seconds: float) -> Result:
+        """What it sends for this action. StuckError at the deadline; SriovBootstrapError if it is no result."""
+        what = f"{action.pci_address}: {action}"
+        waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
+        process, lines = self._process, self._lines
+        try:
+            line = child.next_line(lines, process, what=what, timeout_seconds=timeout_seconds, waiting=waiting)
+        except StuckError:
+            self._is_left_behind = True
+            raise
+        return pipe_messages.result_of(pipe_messages.decode(line, what), what)
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Whoever is interrupted waits no longer."""
+        os.close(self._process.fd)
+        if not self._is_left_behind and (kind is None or issubclass(kind, SriovBootstrapError)):
+            child.see_off(self._process)

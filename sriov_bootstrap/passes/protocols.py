@@ -1,8 +1,8 @@
 """What a pass needs of the machine. Restarts and presence, which most passes do without, say so themselves."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from sriov_bootstrap.core import decode, facts
 from sriov_bootstrap.core.actions import Action, BindVfs
@@ -36,18 +36,26 @@ class SettleMachine(Protocol):
         """Progress, for whoever is watching."""
 
 
+class GuardedAction(NamedTuple):
+    """An action, and who uses a VF that it would destroy or move, "" if nobody does; that is asked right before."""
+
+    action: Action
+    guard: Callable[[], str]
+
+
 class ActionMachine(SettleMachine, Protocol):
     """What carrying out plans needs: something that acts, and what waiting needs."""
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        """Carries it out and returns how it ended; blocks until then, or until its deadline has passed.
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
+        """Carries out the first of these steps and tells how each ended, at least one; ends with one that failed.
 
-        `guard` says who uses a VF that the action would destroy or move; it is asked right before. Never raises one of
-        our own errors: a failure is a result, and so is a hang.
+        A step is begun as soon as the one before has ended well, whether its result has been taken or not. Each result
+        comes when the step has ended, or its deadline has passed. Never raises one of our own errors: a failure is a
+        result, and so is a hang.
         """
 
     def begin(self, action: BindVfs, *, guard: Callable[[], str]) -> Callable[[], Result]:
-        """The same, begun but not waited for: the function that it returns does that."""
+        """Begins it and does not wait: the function that it returns does that. `guard`: as in GuardedAction."""
 
 
 class PassMachine(ActionMachine, Protocol):

@@ -141,17 +141,13 @@ def _add_link(pf: PfFacts, netdev: str, links: PfLinks) -> PfFacts:
 
 
 def read_users(
-    machine: "PassMachine",
-    config: Config,
-    addresses: tuple[str, ...],
-    *,
-    at_work: bool = False,
-    known: Iterable[str] = (),
+    machine: "PassMachine", config: Config, addresses: tuple[str, ...], *, pfs: tuple[str, ...], at_work: bool = False
 ) -> str:
     """Who uses these VFs, or a VF of these PFs, right now; "" if no one does.
 
-    `at_work`: only what carries traffic counts, see PfFacts. `known`: see read_facts().
+    `pfs`: the PFs that they are, or belong to; no other is read. `at_work`: only what carries traffic counts, see
+    PfFacts.
     """
-    pfs = _read_vfs_and_users(machine, config, {*addresses, *known})
-    used = ((pf.pci_address, vf) for pf in pfs for vf in (pf.vfs_at_work if at_work else pf.vfs_in_use))
+    found = _read_vfs_and_users(machine, config, (), pfs)
+    used = ((pf.pci_address, vf) for pf in found for vf in (pf.vfs_at_work if at_work else pf.vfs_in_use))
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)

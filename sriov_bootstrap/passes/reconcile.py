@@ -149,7 +149,7 @@ def rounds(
             machine.save_state(begun)
         elif memory.former_links != before.former_links:
             machine.save_state(memory)
-        guard = partial(read_users, machine, config, known=memory.pf_addresses)
+        guard = partial(read_users, machine, config)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard)
         results += acted
         pfs = read_facts(machine, config, memory.pf_addresses)

@@ -1,6 +1,6 @@
 """PFs that are no NICs: every verb on a host with an NVMe controller."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,11 +8,12 @@ import pytest
 from builders import PF, vf_address
 from fakes_host import NVME, HostTree, rule
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.actions import Action, SetNumVfs
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfState, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.protocols import GuardedAction
 from sriov_bootstrap.passes.read import load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
@@ -29,15 +30,18 @@ class NvmeHost(HostMachine):
         self.tree = tree
         self.vf_driver = vf_driver
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        result = super().act(action, guard=guard)
-        if isinstance(action, SetNumVfs) and result.is_done:
-            for index in range(action.before):
-                (self.tree.device(NVME) / f"virtfn{index}").unlink()
-                self.tree.remove(vf_address(NVME, index))
-            for index in range(action.after):
-                self.tree.add_vf(NVME, index, driver=self.vf_driver)
-        return result
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
+        for result in super().act_in_turn(steps[:1]):
+            if isinstance(result.action, SetNumVfs) and result.is_done:
+                self._change_vfs(result.action)
+            yield result
+
+    def _change_vfs(self, action: SetNumVfs) -> None:
+        for index in range(action.before):
+            (self.tree.device(NVME) / f"virtfn{index}").unlink()
+            self.tree.remove(vf_address(NVME, index))
+        for index in range(action.after):
+            self.tree.add_vf(NVME, index, driver=self.vf_driver)
 
     def expects_driver(self, modalias: str) -> bool:
         return bool(modalias)

@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from builders import make_config, make_rule
 from fakes_host import VIRTIO, HostTree, rule, virtio_vf
 from sriov_bootstrap.cli import main
-from sriov_bootstrap.core.actions import Action, SetNumVfs
+from sriov_bootstrap.core.actions import SetNumVfs
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.desired import resolve
@@ -19,6 +19,7 @@ from sriov_bootstrap.core.report import PfState, Result
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.edges.sysfs import Sysfs
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.protocols import GuardedAction
 from sriov_bootstrap.passes.read import load_config
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
@@ -37,12 +38,12 @@ class VirtioHost(HostMachine):
         self.module = "virtio_net"
         self.waited = 0.0
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
-        result = super().act(action, guard=guard)
-        self.writes.append(str(action))
-        if isinstance(action, SetNumVfs):
-            self._change_vfs(action)
-        return result
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
+        for result in super().act_in_turn(steps[:1]):
+            self.writes.append(str(result.action))
+            if isinstance(result.action, SetNumVfs):
+                self._change_vfs(result.action)
+            yield result
 
     def _change_vfs(self, action: SetNumVfs) -> None:
         for index in range(action.before):

@@ -148,11 +148,56 @@ def test_a_child_that_never_answers_is_killed_at_the_deadline() -> None:
 
 
 def test_a_child_that_may_not_be_killed_is_left_behind() -> None:
+    writer = child.start(never_answer)
     with pytest.raises(StuckError) as caught:
-        child.call(never_answer, what="a write", timeout_seconds=AT_ONCE, leave_behind=True)
-    assert is_alive(caught.value.pid)
-    child.end(caught.value.pid)
-    assert not is_alive(caught.value.pid)
+        next_line(writer, child.lines_of(writer), timeout_seconds=AT_ONCE)
+    os.close(writer.fd)
+    assert caught.value.message == "a write: no answer after 0.05 s"
+    assert is_alive(writer.pid)
+    child.end(writer.pid)
+    assert not is_alive(writer.pid)
+
+
+def next_line(writer: child.Child, lines: pipes.PipeLines, *, timeout_seconds: float = ENOUGH) -> bytes:
+    return child.next_line(lines, writer, what="a write", timeout_seconds=timeout_seconds, waiting=lambda _: None)
+
+
+def test_each_line_of_a_child_is_waited_for_and_then_its_end() -> None:
+    def work(send: child.Send) -> None:
+        assert [send(b"one"), send(b"two")] == [True, True]
+
+    writer = child.start(work)
+    lines = child.lines_of(writer)
+    assert [next_line(writer, lines) for _ in range(4)] == [b"one", b"two", b"", b""]
+    os.close(writer.fd)
+    child.see_off(writer)
+    assert not is_alive(writer.pid)
+
+
+def test_a_child_learns_that_nobody_listens_any_more(pipe: tuple[int, int]) -> None:
+    read_end, write_end = pipe
+
+    def work(send: child.Send) -> None:
+        assert send(b"begun")
+        while send(b"still there"):
+            pass
+        os.write(write_end, b"noticed")
+
+    writer = child.start(work, keep=(write_end,))
+    assert next_line(writer, child.lines_of(writer)) == b"begun"
+    os.close(writer.fd)
+    assert os.read(read_end, 100) == b"noticed"
+    child.see_off(writer)
+
+
+def test_a_child_with_an_endless_line_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "LINE_BYTES", 1 << 16)
+    writer = child.start(lambda send: send(b"x" * (1 << 17)))
+    with pytest.raises(SriovBootstrapError, match="a write: the answer is longer than"):
+        next_line(writer, child.lines_of(writer))
+    os.close(writer.fd)
+    child.see_off(writer)
+    assert not is_alive(writer.pid)
 
 
 def test_who_waits_is_told_how_long() -> None:

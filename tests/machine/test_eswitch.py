@@ -3,7 +3,6 @@
 import errno
 import os
 from collections.abc import Iterable, Mapping
-from typing import Self
 
 import pytest
 from msgspec.structs import replace
@@ -70,11 +69,6 @@ class Kernel:
     def _offload(self, port: Representor) -> Representor:
         return replace(port, has_tc_offload=port.ifindex in self.offloading)
 
-    def mode(self, address: str) -> str:
-        assert address == PF
-        found = self.told[0]
-        return found.mode if found else ""
-
     def set_eswitch(
         self,
         address: str,
@@ -104,17 +98,11 @@ class Kernel:
             raise KernelError(refusal[1], errno=refusal[0])
         self.done.append(what)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
 
 @pytest.fixture
-def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
+def kernel(machine: Hasty, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     found = Kernel()
-    monkeypatch.setattr(eswitch, "Devlink", lambda **_: found)
+    monkeypatch.setattr(machine, "devlink", found)
     return found
 
 
@@ -156,8 +144,14 @@ def test_a_bond_that_was_made_meanwhile_keeps_the_mode(machine: Hasty, kernel: K
         Outcome.REFUSED,
         f"{PF}: the eswitch mode stays as it is: ens1f0 is part of another netdev",
     )
-    kernel.told = [EswitchFacts("legacy"), None]
+    kernel.told = [EswitchFacts("legacy")]
     assert outcome(machine, SWITCHDEV)[0] is Outcome.CHANGED
+
+
+def test_a_mode_that_cannot_be_read_is_not_set(machine: Hasty, kernel: Kernel) -> None:
+    kernel.told = [None]
+    assert outcome(machine, SWITCHDEV)[:2] == (Outcome.FAILED, f"{PF}: it is asleep")
+    assert kernel.done == []
 
 
 def test_a_busy_switch_is_worth_another_try_and_the_kernels_words_are_shown(machine: Hasty, kernel: Kernel) -> None:
@@ -232,9 +226,9 @@ def test_a_netdev_that_takes_no_offload_is_named(machine: Hasty, kernel: Kernel)
     assert outcome(machine, SET_UP)[0] is Outcome.CHANGED
 
 
-def test_a_pf_that_is_gone_is_a_refusal_like_any_other(kernel: Kernel, tree: HostTree) -> None:
+def test_a_pf_that_is_gone_is_a_refusal_like_any_other(machine: Hasty, kernel: Kernel, tree: HostTree) -> None:
+    tree.remove(PF)
     kernel.refuses["a 1 runtime"] = errno.ENODEV, "No such device"
-    machine = Hasty(root=str(tree.root))
     assert outcome(machine, SetDevlinkParams(PF, {"a": DevlinkParam(1)}))[0] is Outcome.FAILED
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from builders import PF, PF2, vf_address
+from builders import PF, PF2, PF3, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import StuckError, UnitError
-from sriov_bootstrap.core.actions import LoadModule, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
+from sriov_bootstrap.core.actions import Action, LoadModule, SetAutoprobe, SetLinkUp, SetNumVfs, WriteFile
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.core.state import State
 from sriov_bootstrap.core.surroundings import Jam
@@ -21,6 +21,7 @@ from sriov_bootstrap.core.vf_users import Holder, Holders
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.rtnetlink import read_links
 from sriov_bootstrap.machine.host_machine import HostMachine
+from sriov_bootstrap.passes.protocols import GuardedAction
 
 TO_ZERO = SetNumVfs(PF, 4, 0)
 ENOUGH = 30.0
@@ -73,10 +74,10 @@ def jam(hasty: HostMachine, hanging: Hanging) -> Iterator[Jam]:
     hanging.answer(found.pid)
 
 
-def noted(machine: HostMachine) -> Jam:
+def noted(machine: HostMachine, action: object = "") -> Jam:
     """The write under way, once its process has said who it is: on a busy machine that can be after the deadline."""
     deadline = time.monotonic() + ENOUGH
-    while not (jam := machine.read_jam()) or not jam.pid:
+    while not (jam := machine.read_jam()) or not jam.pid or str(action) not in jam.action:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     return jam
@@ -176,6 +177,106 @@ def test_the_other_actions_reach_their_files(tree: HostTree, machine: HostMachin
     assert flags.read_text() == "0x1003\n"
     assert (folder / "sriov_drivers_autoprobe").read_text() == "0\n"
     assert tree.read("etc/modprobe.d/sriov-bootstrap-igb.conf") == "options igb max_vfs=7\n"
+
+
+# -- steps that follow one another --
+
+
+def guarded(action: Action, guard: Callable[[], str] = nobody) -> GuardedAction:
+    return GuardedAction(action, guard)
+
+
+def notes(tree: HostTree, *users: str) -> Callable[[], str]:
+    """A guard that notes who asks it, and names these users."""
+
+    def guard() -> str:
+        with (tree.root / "asked").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return "".join(users)
+
+    return guard
+
+
+def asked(tree: HostTree) -> list[str]:
+    """The processes that have."""
+    return (tree.root / "asked").read_text().split()
+
+
+def other_to_zero(tree: HostTree) -> tuple[SetNumVfs, Path]:
+    """The same for another PF, and its number."""
+    path = tree.add_pf(PF3, netdev="ens3f0") / "sriov_numvfs"
+    path.write_text("4\n")
+    return SetNumVfs(PF3, 4, 0), path
+
+
+def test_steps_share_a_process_and_each_result_comes_back(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_pf(num_vfs=4)
+    other, path = other_to_zero(tree)
+    probing = SetAutoprobe(PF, enabled=False)
+    steps = (guarded(TO_ZERO, notes(tree)), guarded(probing), guarded(other, notes(tree)))
+    results = machine.act_in_turn(steps)
+    assert [(result.action, result.outcome) for result in results] == [
+        (TO_ZERO, Outcome.CHANGED),
+        (probing, Outcome.CHANGED),
+        (other, Outcome.CHANGED),
+    ]
+    first, second = asked(tree)
+    assert first == second != f"{os.getpid()}"
+    assert (path.read_text(), machine.read_jam()) == ("0\n", None)
+
+
+def test_nothing_is_done_after_a_step_that_fails(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_pf(num_vfs=4)
+    other, path = other_to_zero(tree)
+    [result] = machine.act_in_turn((guarded(TO_ZERO, notes(tree, "VF 0 is in use")), guarded(other)))
+    assert (result.outcome, path.read_text(), machine.read_jam()) == (Outcome.REFUSED, "4\n", None)
+
+
+def test_what_needs_another_process_is_left_for_the_next_turn(tree: HostTree, machine: HostMachine) -> None:
+    tree.add_pf(num_vfs=4)
+    file = WriteFile(PF, "/etc/modprobe.d/sriov-bootstrap-igb.conf", "options igb max_vfs=7\n")
+    steps = (
+        guarded(TO_ZERO),
+        guarded(file),
+        guarded(SetAutoprobe(PF, enabled=False)),
+    )
+    for number in range(3):
+        [result] = machine.act_in_turn(steps[number:])
+        assert result == Result(steps[number].action, Outcome.CHANGED, made=result.made)
+
+
+def test_a_step_that_hangs_is_left_behind_with_its_name_on_it_and_is_the_last(
+    tree: HostTree, hasty: HostMachine, hanging: Hanging
+) -> None:
+    other, path = other_to_zero(tree)
+    steps = (
+        guarded(SetAutoprobe(PF, enabled=False)),
+        guarded(TO_ZERO),
+        guarded(other),
+    )
+    hasty.deadline_seconds = lambda action: AT_ONCE if action is TO_ZERO else ENOUGH
+    first, second = hasty.act_in_turn(steps)
+    assert (first.outcome, second.outcome) == (Outcome.CHANGED, Outcome.STUCK)
+    hanging.answer(noted(hasty, TO_ZERO).pid)
+    assert (path.read_text(), hasty.read_jam()) == ("4\n", None)
+
+
+def test_a_writer_whose_pass_has_ended_finishes_its_step_and_takes_no_other(
+    tree: HostTree, machine: HostMachine, hanging: Hanging
+) -> None:
+    """As after kill -9: the kernel closes what the pass had open."""
+    other, path = other_to_zero(tree)
+    results = machine.act_in_turn(
+        (
+            guarded(SetAutoprobe(PF, enabled=False)),
+            guarded(TO_ZERO),
+            guarded(other),
+        )
+    )
+    assert next(iter(results)).outcome is Outcome.CHANGED
+    results.close()  # type: ignore[attr-defined]
+    hanging.answer(noted(machine).pid)
+    assert (path.read_text(), machine.read_jam()) == ("4\n", None)
 
 
 # -- a write that does not come back --

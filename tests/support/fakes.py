@@ -1,6 +1,6 @@
 """FakeMachine: a simulated host that a pass can run on. It keeps state, and changes it only when it is written to."""
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Unpack, assert_never
@@ -39,6 +39,7 @@ from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, Request, VfAttri
 from sriov_bootstrap.core.vf_settings import changes, has_changed, rebinds, unavailable, wishes
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owners
 from sriov_bootstrap.passes.apply import apply
+from sriov_bootstrap.passes.protocols import GuardedAction
 
 BOOT_ID = "b007"
 NEW_MTU = 1500
@@ -328,6 +329,13 @@ class FakeMachine:
         self.said.append(text)
 
     # -- protocols.PassMachine: what is done --
+
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
+        """As many as end well."""
+        for action, guard in steps:
+            yield (result := self.act(action, guard=guard))
+            if not result.is_done:
+                return
 
     def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
         """As the machine, its edges and the kernel do it together."""

@@ -1,17 +1,17 @@
 """The switch in a NIC on real kernel code: netdevsim has devlink's eswitch, representors and hw-tc-offload.
 
-It is no PCI device, so a pass takes it for one through a thin seam: netdevsim_machine.py, which runs in the guest.
+It is no PCI device, so a pass takes it for one through a thin seam: guest/netdevsim/, which runs in the guest.
 """
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from lab.cache import HERE
 from lab.host import Guest
 
-CODE: Final = Path(__file__).with_name("netdevsim_machine.py").read_text()
+FOLDER: Final = "/root/netdevsim"
 MODE, BACK = ("set the eswitch mode from legacy to switchdev", "set the eswitch mode from switchdev to legacy")
 STILL: Final = "make sure that the eswitch mode is still switchdev: changed"
 COUNT, NONE = "set sriov_numvfs from 0 to 3: changed", "set sriov_numvfs from 3 to 0: changed"
@@ -21,13 +21,15 @@ COUNT, NONE = "set sriov_numvfs from 0 to 3: changed", "set sriov_numvfs from 3 
 def netdevsim(guest: Guest) -> Guest:
     """A guest with one that has no VFs yet."""
     guest.check("modprobe netdevsim && echo '1 1' >/sys/bus/netdevsim/new_device && udevadm settle")
-    guest.vm.write("/root/nsim.py", CODE)
+    for program in (HERE / "guest" / "netdevsim").glob("*.py"):
+        guest.vm.push(program, f"{FOLDER}/lab/guest/netdevsim/{program.name}")
     return guest
 
 
 def run(guest: Guest, *words: str) -> list[Any]:
-    """What each word of netdevsim_machine.py prints."""
-    return [json.loads(line) for line in guest.check(f"python3 /root/nsim.py {' '.join(words)}").splitlines()]
+    """What each word of steps.py prints."""
+    command = f"cd {FOLDER} && python3 -m lab.guest.netdevsim.steps {' '.join(words)}"
+    return [json.loads(line) for line in guest.check(command).splitlines()]
 
 
 def its_switch(told: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 
 from lab.guest.netdevsim.machine import BUS, MOST_VFS, NsimMachine, folder_of
-from sriov_bootstrap.core.actions import Action
 from sriov_bootstrap.core.config import Config, Match, PfRule
 from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.report import Result
+from sriov_bootstrap.passes.protocols import GuardedAction
 from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
 
@@ -37,11 +37,11 @@ class TimedMachine(NsimMachine):
 
     began = ended = 0.0
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
         self.began = self.began or time.monotonic()
-        result = super().act(action, guard=guard)
-        self.ended = time.monotonic()
-        return result
+        for result in super().act_in_turn(steps):
+            self.ended = time.monotonic()
+            yield result
 
 
 def a_pass() -> Seconds:

@@ -1,17 +1,20 @@
 """netdevsim's devices as PFs, in the guest: the machine of a pass, through a thin seam, as they are no PCI devices."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
-from sriov_bootstrap.core.actions import Action, BindVfs, SetAutoprobe, SetNumVfs
+from sriov_bootstrap.core.actions import BindVfs, SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.facts import RawNetdev, RawPf, RawVf
 from sriov_bootstrap.core.report import Outcome, Result
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.passes.apply import apply
+from sriov_bootstrap.passes.protocols import GuardedAction
 
 BUS = Path("/sys/bus/netdevsim")
 MOST_VFS = 4
+SIMULATED = (SetNumVfs, SetAutoprobe, BindVfs)
 
 
 class NsimMachine(HostMachine):
@@ -28,12 +31,15 @@ class NsimMachine(HostMachine):
     def count_vfs(self, pci_address: str) -> int:
         return number_of_vfs(pci_address)
 
-    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+    def act_in_turn(self, steps: Sequence[GuardedAction]) -> Iterator[Result]:
+        action, _ = steps[0]
         if isinstance(action, SetNumVfs):
-            return apply(action, lambda: write(action), count_made=lambda: self.count_vfs(action.pci_address))
-        if isinstance(action, SetAutoprobe | BindVfs):
-            return Result(action, Outcome.UNCHANGED)
-        return super().act(action, guard=guard)
+            yield apply(action, lambda: write(action), count_made=lambda: self.count_vfs(action.pci_address))
+        elif isinstance(action, SIMULATED):
+            yield Result(action, Outcome.UNCHANGED)
+        else:
+            real = takewhile(lambda step: not isinstance(step.action, SIMULATED), steps)
+            yield from super().act_in_turn(tuple(real))
 
 
 def folder_of(name: str) -> Path:
