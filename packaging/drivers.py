@@ -59,6 +59,7 @@ ROLES = {
     Role.PASSED_ON: "for a user-space program or a VM: creates no VFs",
 }
 TITLES = {cell: title for cell, (title, _) in HABITS.items()} | PARAMETERS | ATTRIBUTES
+TITLES["refused_by_switch"] = "not in switchdev mode"
 
 
 def main() -> None:
@@ -89,13 +90,19 @@ def _creation_cells(driver: Driver) -> Iterator[str]:
 
 def _attributes() -> Iterator[str]:
     yield "## What can be set for a VF\n"
-    yield "Y: the driver has the operation. Chip, firmware or mode may still refuse it.\n"
+    yield "Y: the driver has the operation; L: in legacy mode alone. Chip or firmware may still refuse it.\n"
     rows = [driver for driver in DRIVERS if driver.attributes is not None]
-    cells = ((f"`{driver.name}`", *("Y" if driver.can_set(one) else "" for one in ATTRIBUTES)) for driver in rows)
+    cells = ((f"`{driver.name}`", *(_attribute_cell(driver, one) for one in ATTRIBUTES)) for driver in rows)
     yield from _table(("driver", *ATTRIBUTES.values()), cells)
     yield "## Remarks\n"
     yield from (f"- `{driver.name}`: {note}" for driver in DRIVERS if (note := SOURCES[driver.name].note))
     yield ""
+
+
+def _attribute_cell(driver: Driver, attribute: VfAttribute) -> str:
+    if attribute in driver.refused_by_switch:
+        return "L"
+    return "Y" if driver.can_set(attribute) else ""
 
 
 def _roles() -> Iterator[str]:

@@ -116,6 +116,7 @@ SOURCES: dict[str, KernelSource] = {
         cells={
             "vf_module": f"{INTEL}/iavf/iavf_main.c:iavf_probe",
             "mode_before_count": "ice_eswitch_mode_set",
+            "refused_by_switch": "ice_set_vf_trust",
             "firmware_limit": "ice_set_pf_caps",
             "mac": "ice_set_vf_mac",
             "vlan": "ice_set_vf_port_vlan",
@@ -128,7 +129,7 @@ SOURCES: dict[str, KernelSource] = {
             "stats": "ice_get_vf_stats",
             "msix": "ice_sriov_set_msix_vec_count",
         },
-        note="802.1ad in double VLAN mode only, no min rate with DCB, no trust in switchdev mode",
+        note="802.1ad in double VLAN mode only, no min rate with DCB",
     ),
     "fm10k": KernelSource(
         f"{INTEL}/fm10k/fm10k_pci.c",
@@ -153,6 +154,7 @@ SOURCES: dict[str, KernelSource] = {
         operations="mlx5e_netdev_ops",
         cells={
             "mode_before_binding": "mlx5_devlink_eswitch_mode_set",
+            "refused_by_switch": "mlx5_eswitch_set_vport_trust",
             "tells_lag": "mlx5_ldev_add_debugfs",
             "firmware_limit": "mlx5_devlink_total_vfs_set",
             "accepts_and_makes_fewer": "mlx5_device_enable_sriov",
@@ -167,7 +169,7 @@ SOURCES: dict[str, KernelSource] = {
             "stats": "mlx5e_get_vf_stats",
             "msix": "mlx5_core_sriov_set_msix_vec_count",
         },
-        note="in switchdev mode no VLAN but 0, no spoofchk, trust or link state; a VF that cannot be enabled is dead",
+        note="in switchdev mode VLAN 0 can be set; a VF that cannot be enabled is dead",
     ),
     "mlx4_core": KernelSource(
         "drivers/net/ethernet/mellanox/mlx4/main.c",

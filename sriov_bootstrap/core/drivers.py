@@ -59,6 +59,7 @@ class Driver(Struct, frozen=True):
     work.
 
     `attributes`: what it has an operation for, which firmware, chip or mode may still refuse; None if not known.
+    `refused_by_switch`: those of them that it does not set in switchdev mode.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Driver(Struct, frozen=True):
     kept_vfs: bool = False
     accepts_and_makes_fewer: bool = False
     attributes: frozenset[VfAttribute] | None = None
+    refused_by_switch: tuple[VfAttribute, ...] = ()
 
     def can_set(self, attribute: VfAttribute) -> bool | None:
         """Whether it has the operation; None if nothing is known of this driver's attributes."""
@@ -125,6 +127,7 @@ DRIVERS = (
         mode_before_count=True,
         firmware_limit=True,
         attributes=_USUAL | {"vlan_8021ad", "min_rate", "stats", "msix"},
+        refused_by_switch=("trust",),
     ),
     Driver("fm10k", no_eswitch=True, attributes=_BASIC | {"max_rate", "stats"}),
     Driver("idpf", firmware_limit=True, no_eswitch=True, attributes=_NONE),
@@ -136,6 +139,7 @@ DRIVERS = (
         firmware_limit=True,
         accepts_and_makes_fewer=True,
         attributes=_USUAL | {"min_rate", "stats", "msix"},
+        refused_by_switch=("vlan", "spoofchk", "trust", "link_state"),
     ),
     Driver("mlx4_core", count_parameter="num_vfs", no_eswitch=True),
     Driver("bnxt_en", up_first=True, accepts_and_makes_fewer=True, attributes=_USUAL | {"vlan_8021ad", "min_rate"}),

@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 from sriov_bootstrap.core.config import Match, PfRule, is_exact
-from sriov_bootstrap.core.drivers import Driver, driver_of
+from sriov_bootstrap.core.drivers import DRIVERS, Driver, driver_of
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_attributes import STABLE, highest_of
 from sriov_bootstrap.core.vf_tables import ADDRESS_KEYS, place_of
-
-# Driver -> what it refuses in switchdev mode, as driver_sources.py has it.
-REFUSED_BY_SWITCHES = {"mlx5_core": ("vlan", "spoofchk", "trust", "link_state"), "ice": ("trust",)}
 
 
 def doubts_of_tables(rule: PfRule) -> list[str]:
@@ -42,12 +39,12 @@ def _doubts_of_count(rule: PfRule, driver: Driver) -> Iterator[str]:
 
 def _doubts_of_switch(rule: PfRule) -> Iterator[str]:
     """Of a rule that names no driver, for each that it may be."""
-    for driver, keys in REFUSED_BY_SWITCHES.items():
-        if rule.match.driver not in {"", driver}:
+    for driver in DRIVERS:
+        if rule.match.driver not in {"", driver.name}:
             continue
         for number, table in enumerate(rule.vf, 1):
-            if said := [key for key in keys if getattr(table, key)]:
-                does = f"{driver} does not set this in switchdev mode, where Open vSwitch's flows decide"
+            if said := [key for key in driver.refused_by_switch if getattr(table, key)]:
+                does = f"{driver.name} does not set this in switchdev mode, where Open vSwitch's flows decide"
                 yield f"{place_of(number)}: {', '.join(said)}: {does}"
 
 

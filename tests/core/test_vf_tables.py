@@ -472,7 +472,7 @@ def test_what_depends_on_the_pfs_that_are_there(rule: PfRule, doubts: list[str])
         ("mlx5_core", VfTable(vfs="all", vlan=0, mac="stable", spoofchk=False), []),
         ("ice", VfTable(vfs="all", vlan=5, trust=True), ["trust: ice"]),
         ("bnxt_en", VfTable(vfs="all", vlan=5, trust=True), []),
-        ("", VfTable(vfs="all", trust=True), ["trust: mlx5_core", "trust: ice"]),
+        ("", VfTable(vfs="all", trust=True), ["trust: ice", "trust: mlx5_core"]),
     ],
 )
 def test_what_a_driver_refuses_in_switchdev_mode_is_said_beforehand(
