@@ -22,11 +22,15 @@ broken hosts with mlx5.
 With `vf_lag` VFs stay without a driver until the bond of their PFs is offloaded: one whose VFs are bound first never
 is. What makes the bond waits for this service, so that comes in a later pass, and no boot waits for it.
 
+A mode that the kernel refuses for good keeps no VF from its driver: they are made, and bound, in the mode that there
+is, and the PF is degraded. It is asked for again in later passes as long as no VF has to go for that, and else in the
+next two passes alone, or when somebody asks: VFs that come and go for ever would be worse than the wrong mode.
+
 What follows the mode (representors, inline mode, encapsulation, hw-tc-offload) is one action, as each of these needs
 the netdevs that the mode makes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sriov_bootstrap.core.config import PfRule, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf
@@ -84,10 +88,12 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     before = (SetDevlinkParams(pf.pci_address, params),) if params else ()
     if wish is None or not actual.mode:
         return SwitchSteps(before, remark=f"{no_eswitch(pf)}: its VFs are made without" if rule.wants_switchdev else "")
-    driver = driver_of(pf.driver)
-    is_first = driver.mode_before_count or pf.pci_address in around.mode_first
     changes = wish.mode != actual.mode
-    remakes = changes and pf.num_vfs > 0 and (is_first or (driver.mode_before_binding and any_bound(pf)))
+    if changes and (refused := around.refused_modes.get(pf.pci_address)) and refused.is_about(wish.mode):
+        return SwitchSteps(before, refused=Verdict(Reason.ESWITCH_MODE, refused.message, refused.hint))
+    driver = driver_of(pf.driver)
+    is_first = _comes_first(pf, around.mode_first)
+    remakes = changes and remakes_vfs(pf, around.mode_first)
     makes = pf.num_vfs != target or remakes
     allow = around.force or rule.when_in_use is WhenInUse.REPLACE
     number = 0 if is_first else target
@@ -112,6 +118,16 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
         verdict=_held_verdict(pf, wish, actual, remakes=remakes) if changes and not allow else None,
         victims=_victims(pf, actual, remakes=remakes) if changes and allow else (),
     )
+
+
+def _comes_first(pf: PfFacts, mode_first: Collection[str]) -> bool:
+    return driver_of(pf.driver).mode_before_count or pf.pci_address in mode_first
+
+
+def remakes_vfs(pf: PfFacts, mode_first: Collection[str]) -> bool:
+    """Whether its VFs have to go for another mode. `mode_first`: PFs that have refused one because they had VFs."""
+    is_late = driver_of(pf.driver).mode_before_binding and any_bound(pf)
+    return pf.num_vfs > 0 and (_comes_first(pf, mode_first) or is_late)
 
 
 def awaits_lag(rule: PfRule, pf: PfFacts) -> bool:

@@ -11,9 +11,11 @@ from sriov_bootstrap.core.placing import Placement, VfRefusal, lacks
 from sriov_bootstrap.core.report import Outcome, PfState, Result
 from sriov_bootstrap.core.settled import have_drivers
 from sriov_bootstrap.core.state import State
-from sriov_bootstrap.core.surroundings import Short
+from sriov_bootstrap.core.surroundings import RefusedMode, Short
 from sriov_bootstrap.core.switch_actions import SetEswitchMode
 from sriov_bootstrap.core.vf_settings import AttributeMemory, AttributeRefusal, Seen
+
+MODE_TRIES = 3  # of a mode for which VFs have to be made again
 
 
 def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...], begun: State | None = None) -> State:
@@ -49,6 +51,7 @@ def remember(saved: State, results: tuple[Result, ...], pfs: tuple[PfFacts, ...]
         placements=placements,
         attributes=_remember_attributes(saved, results, here),
         mode_first=_remember_orders(saved, results, here),
+        refused_modes=_remember_modes(saved, results, here),
     )
 
 
@@ -61,8 +64,53 @@ def _remember_orders(saved: State, results: tuple[Result, ...], here: dict[str, 
 def refuses_mode_with_vfs(result: Result) -> bool:
     """Whether another eswitch mode was refused, and that may be for the VFs: some firmware of ConnectX-6 Lx does so."""
     action = result.action
+    is_early = isinstance(action, SetEswitchMode) and action.may_precede_count and action.num_vfs > 0
+    return is_early and refuses_mode(result)
+
+
+def refuses_mode(result: Result) -> bool:
+    """Whether another eswitch mode was refused in a way that a moment does not change."""
     is_final = result.outcome is Outcome.FAILED and not result.is_transient
-    return isinstance(action, SetEswitchMode) and action.may_precede_count and action.num_vfs > 0 and is_final
+    return isinstance(result.action, SetEswitchMode) and is_final
+
+
+def _remember_modes(saved: State, results: tuple[Result, ...], here: dict[str, PfFacts]) -> dict[str, RefusedMode]:
+    """The modes that PFs refuse, also without VFs: nothing is left to be tried but time."""
+    found = {
+        address: refused
+        for address, refused in saved.refused_modes.items()
+        if address in here and not _has_mode(here[address], refused.mode)
+    }
+    for result in results:
+        action = result.action
+        if not isinstance(action, SetEswitchMode) or action.pci_address not in here:
+            continue
+        earlier = found.pop(action.pci_address, None)
+        if refuses_mode(result) and not refuses_mode_with_vfs(result):
+            times = earlier.times + 1 if earlier and earlier.mode == action.after else 1
+            found[action.pci_address] = RefusedMode(action.after.value, times, result.message, result.hint)
+        elif earlier and not result.is_done:
+            found[action.pci_address] = earlier
+    return found
+
+
+def _has_mode(pf: PfFacts, mode: str) -> bool:
+    return pf.eswitch is not None and pf.eswitch.mode == mode
+
+
+def ask_for_modes_again(saved: State, pfs: tuple[PfFacts, ...]) -> State:
+    """When a pass begins: modes that were refused are due again, where no VF has to go for it or not often yet."""
+    if not saved.refused_modes:
+        return saved
+    from sriov_bootstrap.core.eswitch import remakes_vfs  # only where a rule asks for a mode
+
+    here = {pf.pci_address: pf for pf in pfs}
+    modes = {
+        address: replace(refused, is_due=refused.times < MODE_TRIES or not remakes_vfs(here[address], saved.mode_first))
+        for address, refused in saved.refused_modes.items()
+        if address in here
+    }
+    return replace(saved, refused_modes=modes)
 
 
 def _remember_attributes(
@@ -167,7 +215,7 @@ def ask_again(saved: State) -> State:
         for address, placed in saved.placements.items()
     }
     attributes = {address: memory.without_refusal for address, memory in saved.attributes.items()}
-    return replace(saved, placements=asked, attributes=attributes)
+    return replace(saved, placements=asked, attributes=attributes, refused_modes={})
 
 
 def forget_seen(saved: State) -> State:

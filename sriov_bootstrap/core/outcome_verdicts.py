@@ -60,7 +60,7 @@ def _switch_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...])
         return None
     from sriov_bootstrap.core.eswitch import lack_verdict  # only rules that ask for it pay for the import
 
-    return lack_verdict(pf, rule)
+    return plan.refused_mode or lack_verdict(pf, rule)
 
 
 def _tables_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:

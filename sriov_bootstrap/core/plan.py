@@ -95,6 +95,7 @@ class Plan(Struct, frozen=True):
     `held`: VFs in use that keep another driver until they are released. `remark`: what an operator may want to know
     about how it is done. `settings`: what becomes of the attributes of its VFs. `holds_drivers`: its VFs get their
     driver in a later pass. `victims`: what loses its traffic by another mode of its switch, beside VFs that go.
+    `refused_mode`: why its switch stays in another mode, beside which all else is as the rule says.
     """
 
     desired: DesiredPf
@@ -106,6 +107,7 @@ class Plan(Struct, frozen=True):
     settings: Settings = Settings()
     holds_drivers: bool = False
     victims: tuple[str, ...] = ()
+    refused_mode: Verdict | None = None
 
     @property
     def pci_address(self) -> str:
@@ -165,7 +167,14 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
         return Plan(desired, verdict=verdict or blocked_verdict(pf, around.jam))
     remark = (plan.actions and switch.remark) or plan.remark
     victims = () if verdict else switch.victims
-    return replace(plan, verdict=verdict, remark=remark, holds_drivers=switch.holds_drivers, victims=victims)
+    return replace(
+        plan,
+        verdict=verdict,
+        remark=remark,
+        holds_drivers=switch.holds_drivers,
+        victims=victims,
+        refused_mode=switch.refused,
+    )
 
 
 def _switch_steps(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundings) -> SwitchSteps:

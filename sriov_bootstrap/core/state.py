@@ -20,7 +20,7 @@ from sriov_bootstrap.core.ours import NOTHING, still_ours
 from sriov_bootstrap.core.placing import Placement
 from sriov_bootstrap.core.plan import Plan
 from sriov_bootstrap.core.report import Outcome, PassReport, Result
-from sriov_bootstrap.core.surroundings import Short
+from sriov_bootstrap.core.surroundings import RefusedMode, Short
 from sriov_bootstrap.core.vf_settings import AttributeMemory
 
 FORMAT = 1
@@ -100,7 +100,7 @@ class State(Struct, frozen=True):
     something else has overwritten; `placements`: which driver each PF's VFs have been given; `attributes`: what has
     been set for them; `former_links`: what the netdevs of PFs had before; `present_since`: since when each PF has been
     there at every look, and `vfs_changed_at`: when the VFs of each PF last changed; both on CLOCK_MONOTONIC;
-    `mode_first`: PFs that have refused another eswitch mode because they had VFs.
+    `mode_first`: PFs that have refused another eswitch mode because they had VFs; `refused_modes`: PFs that refuse one.
     `verified_at`: rule -> when `verify` last proved one of its VFs, in Unix time.
     """
 
@@ -123,6 +123,7 @@ class State(Struct, frozen=True):
     present_since: dict[str, float] = {}
     vfs_changed_at: dict[str, float] = {}
     mode_first: tuple[str, ...] = ()
+    refused_modes: dict[str, RefusedMode] = {}
     verified_at: dict[str, float] = {}
     counters: Counters = Counters()
 

@@ -46,6 +46,23 @@ class Short(Struct, frozen=True):
     is_proven: bool = False
 
 
+class RefusedMode(Struct, frozen=True):
+    """An eswitch mode that the kernel has refused for good, `times` in a row, and its last words.
+
+    `is_due`: this pass may ask again; until then the PF's VFs are made and bound in the mode that there is.
+    """
+
+    mode: str
+    times: int
+    message: str
+    hint: str = ""
+    is_due: bool = False
+
+    def is_about(self, mode: str) -> bool:
+        """Whether this mode is not to be asked for."""
+        return self.mode == mode and not self.is_due
+
+
 class ModuleFacts(Struct, frozen=True):
     """What is known of one driver's module: its modprobe.d file as it is, and whether it takes max_vfs."""
 
@@ -59,7 +76,7 @@ class Surroundings(Struct, frozen=True):
     `bindings`: PCI address of a PF -> VFs of it that are being bound in another process. `absent_drivers`: drivers that
     rules name and the kernel does not have. `absent`: rule without a PF -> why, as far as that is known.
     `suspects`: what else may set the numbers of PFs; only known while a number has been overwritten.
-    `mode_first`: PFs that have refused another eswitch mode because they had VFs.
+    `mode_first`: PFs that have refused another eswitch mode because they had VFs; `refused_modes`: what else was.
     `names_follow_probes`: netdevs are called eth0, eth1 in the order in which they are created.
     """
 
@@ -81,6 +98,7 @@ class Surroundings(Struct, frozen=True):
     attributes: dict[str, AttributeMemory] = {}
     machine_id: str = ""
     mode_first: frozenset[str] = frozenset()
+    refused_modes: dict[str, RefusedMode] = {}
 
     def placement(self, pci_address: str) -> Placement:
         """What is remembered of this PF's VFs and their driver."""

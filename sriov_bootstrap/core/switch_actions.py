@@ -82,6 +82,7 @@ class SwitchSteps(Struct, frozen=True):
     `remakes`: VFs that exist have to go for it. `binds_late`: those that are made must not have a driver before the
     mode is set. `holds_drivers`: none may get one in this pass. `verdict`: why the mode stays as it is. `remark`: what
     will not be so, although nothing is held off. `victims`: what loses its traffic by another mode, beside VFs that go.
+    `refused`: why the mode is not asked for again.
     """
 
     before: tuple[SetDevlinkParams, ...] = ()
@@ -93,3 +94,4 @@ class SwitchSteps(Struct, frozen=True):
     verdict: Verdict | None = None
     remark: str = ""
     victims: tuple[str, ...] = ()
+    refused: Verdict | None = None

@@ -90,6 +90,7 @@ def decide(
         names_follow_probes=_may_bind_late(wishes) and machine.names_follow_probes(),
         attributes=saved.attributes,
         mode_first=frozenset(saved.mode_first),
+        refused_modes=saved.refused_modes,
         machine_id=machine.machine_id() if any(rule.has_stable_mac for rule in config.pf) else "",
     )
     jam = around.jam or next(iter(bindings.values()), None)

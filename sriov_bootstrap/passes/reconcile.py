@@ -16,12 +16,13 @@ from sriov_bootstrap.core.facts import PfFacts
 from sriov_bootstrap.core.former_links import with_former
 from sriov_bootstrap.core.memory import (
     ask_again,
+    ask_for_modes_again,
     forget_seen,
     note_contests,
     note_placed,
     note_seen,
     notice_contests,
-    refuses_mode_with_vfs,
+    refuses_mode,
     remember,
 )
 from sriov_bootstrap.core.pf_report import report_pf
@@ -121,7 +122,7 @@ def _begin_memory(
     machine: "PassMachine", saved: State, pfs: tuple[PfFacts, ...], *, is_asked: bool
 ) -> tuple[State, dict[str, int]]:
     """What is known when a pass begins, and which PFs' numbers something else has overwritten since the last one."""
-    saved = ask_again(saved) if is_asked else saved
+    saved = ask_for_modes_again(ask_again(saved) if is_asked else saved, pfs)
     return notice_contests(remember(saved, (), pfs), pfs, now=machine.monotonic(), is_asked=is_asked)
 
 
@@ -176,11 +177,11 @@ def _moved_pfs(results: tuple[Result, ...]) -> tuple[str, ...]:
 def _calls_for_another_look(result: Result) -> bool:
     """Whether the machine is no longer the one that was planned for: a reload makes new netdevs, and they are down.
 
-    Or somebody has come to use a VF: what was set for a count or a mode that has to wait is taken back.
+    Or somebody has come to use a VF, or the kernel refuses a mode: what was set for it is taken back.
     """
     reloaded = isinstance(result.action, ReloadDriver) and result.is_done
     waits = isinstance(result.action, SetNumVfs | SetEswitchMode) and result.outcome is Outcome.REFUSED
-    return reloaded or waits or result.outcome is Outcome.STALE or refuses_mode_with_vfs(result)
+    return reloaded or waits or result.outcome is Outcome.STALE or refuses_mode(result)
 
 
 def report_pfs(seen: HostSnapshot, results: tuple[Result, ...], memory: State) -> tuple[PfReport, ...]:

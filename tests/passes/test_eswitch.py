@@ -14,6 +14,7 @@ from sriov_bootstrap.core.eswitch_config import DevlinkParam, Eswitch, EswitchMo
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PassReport, PfReport, PfState
+from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_users import Owner, Owners
 from sriov_bootstrap.passes.read import Loaded
@@ -49,8 +50,8 @@ def rule(eswitch: Eswitch | None = SWITCHDEV, **values: Any) -> PfRule:  # noqa:
     return make_rule(eswitch=eswitch, **({"vf_binding": VfBinding.AUTO} | values))
 
 
-def a_pass(machine: FakeMachine, wanted: PfRule, *, force: bool = False, mode: Mode = Mode.APPLY) -> PassReport:
-    return run_pass(machine, Loaded(Config(pf=(wanted,))), mode=mode, force=force)
+def a_pass(machine: FakeMachine, wanted: PfRule, *, mode: Mode = Mode.APPLY, **how: Any) -> PassReport:  # noqa: ANN401
+    return run_pass(machine, Loaded(Config(pf=(wanted,))), mode=mode, **how)
 
 
 def its_line(machine: FakeMachine, wanted: PfRule, **how: Any) -> PfReport:  # noqa: ANN401
@@ -203,27 +204,81 @@ def test_a_busy_switch_is_tried_again_in_the_same_pass() -> None:
     assert (steps(machine), line.state) == ([MODE, MODE, MODE, COUNT, WAIT], PfState.OK)
 
 
-def test_a_mode_that_the_kernel_refuses_makes_the_pf_degraded_and_no_vfs_are_made() -> None:
+def test_a_mode_that_the_kernel_refuses_makes_the_pf_degraded_and_its_vfs_are_made_in_the_one_that_there_is() -> None:
     machine = host("ice")
     machine.change(PF, autoprobe=False)
     machine.failures[PF] = [errno.EIO]
     line = its_line(machine, rule(vf_driver="none"))
-    assert (steps(machine), line.reason, line.num_vfs) == ([MODE], Reason.ESWITCH_MODE, 0)
+    assert (steps(machine), line.reason, line.num_vfs) == ([MODE, COUNT], Reason.ESWITCH_MODE, 4)
 
 
 @pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
-@pytest.mark.parametrize(
-    "number", [errno.EPERM, errno.EIO, errno.ENOMEM, errno.ENODEV, errno.EINVAL, errno.ENOSPC, errno.ETIMEDOUT]
-)
-def test_a_refused_mode_is_told_in_full_and_the_next_pass_makes_it_good(driver: str, number: int) -> None:
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EIO, errno.ENOMEM, errno.ENODEV, errno.EINVAL, errno.ENOSPC])
+def test_a_refused_mode_is_told_in_full_and_keeps_no_vf_from_its_driver_and_the_next_pass_makes_it_good(
+    driver: str, number: int
+) -> None:
     refusals = [number] * (2 if driver == "mlx5_core" else 1)  # which is asked again before it has VFs
     machine = host(driver, refusals=refusals)
     line = its_line(machine, rule())
     assert (line.state, line.reason, line.eswitch_mode) == (PfState.DEGRADED, Reason.ESWITCH_MODE, "legacy")
     assert line.message.startswith(f"{PF}: cannot {MODE}: {errno.errorcode[number]}: the kernel refuses: ")
     assert line.hint
+    assert (line.num_vfs, line.vfs_unbound, machine.pfs[PF].facts.autoprobe) == (4, 0, True)
     assert machine.saved[-1].mode_first == ((PF,) if driver == "mlx5_core" else ())
     assert (its_line(machine, rule()).state, switch(machine).mistakes) == (PfState.OK, [])
+    assert machine.saved[-1].refused_modes == {}
+
+
+def test_a_driver_that_takes_too_long_is_asked_again_before_its_vfs_are_bound() -> None:
+    machine = host("bnxt_en", refusals=[errno.ETIMEDOUT] * 6)
+    line = its_line(machine, rule())
+    assert (line.reason, line.vfs_unbound) == (Reason.ESWITCH_MODE, 4)
+    assert its_line(machine, rule()).state is PfState.OK
+
+
+@pytest.mark.parametrize(
+    ("driver", "again"),
+    [
+        ("mlx5_core", [OFF, NONE, MODE, COUNT, BIND]),
+        ("ice", [OFF, NONE, MODE, COUNT, BIND]),
+        ("bnxt_en", [MODE]),
+        ("netdevsim", [MODE]),
+    ],
+)
+def test_vfs_are_made_again_twice_for_a_mode_that_is_refused_and_then_only_if_somebody_asks(
+    driver: str, again: list[str]
+) -> None:
+    machine = host(driver, refusals=[errno.EIO] * 50)
+    first = its_line(machine, rule())
+    steps(machine)
+    for _ in range(2):
+        assert its_line(machine, rule()).message == first.message
+        assert steps(machine) == again
+    costs_nothing = driver in {"bnxt_en", "netdevsim"}
+    line = its_line(machine, rule())
+    assert (line.state, line.reason, line.message) == (PfState.DEGRADED, Reason.ESWITCH_MODE, first.message)
+    assert (steps(machine), line.vfs_unbound) == (again if costs_nothing else [], 0)
+    its_line(machine, rule(), handover=Handover(is_asked=True))
+    assert steps(machine)[-len(again) :] == again
+    switch(machine).refusals.clear()
+    machine.make_vfs(PF, 0)  # as when its driver is bound again
+    assert (its_line(machine, rule()).state, switch(machine).facts.mode) == (PfState.OK, "switchdev")
+
+
+def test_a_rule_that_asks_for_the_mode_that_is_there_has_nothing_to_wait_for() -> None:
+    machine = host("bnxt_en", refusals=[errno.EIO])
+    its_line(machine, rule())
+    assert its_line(machine, rule(LEGACY)).state is PfState.OK
+
+
+def test_another_number_of_vfs_does_not_wait_for_a_mode_that_is_refused() -> None:
+    machine = host("ice", refusals=[errno.EIO] * 50)
+    for _ in range(3):
+        its_line(machine, rule())
+    steps(machine)
+    line = its_line(machine, rule(num_vfs=2))
+    assert (line.num_vfs, line.vfs_unbound, line.reason) == (2, 0, Reason.ESWITCH_MODE)
+    assert MODE not in steps(machine)
 
 
 def test_firmware_that_refuses_the_mode_with_vfs_gets_the_other_order() -> None:

@@ -343,7 +343,10 @@ class FakeMachine:
         if isinstance(action, SetNumVfs):
             return apply(action, call, count_made=partial(self.meddled, action.pci_address))
         self.refused_requests = {}
-        return replace(apply(action, call), refused=self.refused_requests)
+        result = replace(apply(action, call), refused=self.refused_requests)
+        pf = self.pfs.get(action.pci_address)
+        is_busy = isinstance(action, SetEswitchMode) and pf is not None and pf.switch is not None and pf.switch.is_busy
+        return replace(result, is_transient=True) if is_busy and not result.is_done else result
 
     def _change(self, action: Action, guard: Callable[[], str]) -> Outcome:
         self._begin(action)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.core.eswitch import lacks, masters_of, without_offload
 from sriov_bootstrap.core.eswitch_config import EswitchMode
-from sriov_bootstrap.core.eswitch_refusals import explain
+from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
 from sriov_bootstrap.core.facts import DevlinkQuestion, EswitchFacts, PfFacts, Representor
 from sriov_bootstrap.core.port_functions import PortFunction
 from sriov_bootstrap.core.report import Outcome
@@ -31,7 +31,7 @@ class FakeSwitch:
     `late`: representors come so many seconds after the mode or the VFs. `forgets`: without VFs it is in legacy mode.
     `refuses_with_vfs`: as some firmware does. `refusals`: errnos of the next changes of the mode. `lost`: VFs whose
     representor never comes. `masters`: netdevs of it that are part of another one. `fixed`: netdevs that offload
-    nothing, whatever they are asked. `lag`: what debugfs says of its bond.
+    nothing, whatever they are asked. `lag`: what debugfs says of its bond. `is_busy`: that is why it refused last.
     """
 
     def __init__(self, mode: str = EswitchMode.LEGACY, *, forgets: bool = False) -> None:
@@ -49,6 +49,7 @@ class FakeSwitch:
         self.functions: dict[int, PortFunction] = {}
         self.complete_at = 0.0
         self.mistakes: list[str] = []
+        self.is_busy = False
 
     def note_vfs(self, num_vfs: int, now: float) -> None:
         """Their number has changed."""
@@ -104,6 +105,7 @@ class FakeSwitch:
         number = self.refusals.pop(0) if self.refusals else 0
         if pf.num_vfs and (self.refuses_with_vfs or pf.driver == "ice"):
             number = errno.EOPNOTSUPP
+        self.is_busy = find_refusal("", number, pf.driver).is_transient
         if number:
             message, hint = explain(f"{pf.pci_address}: cannot {action}", os.strerror(number), number, pf.driver)
             raise KernelError(message, hint=hint)
