@@ -247,7 +247,8 @@ def preparations(
         down = (dev.name for dev in ports_of(rule.match, pf) if not dev.is_up)
         steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)
     steps += _link_steps(desired, pf)
-    wants_probe = VfDriver.KERNEL in rule.drivers(target).kinds
+    numbers = (target,) if remakes else (target, pf.num_vfs)  # those that stay for now may have other drivers
+    wants_probe = any(VfDriver.KERNEL in rule.drivers(number).kinds for number in numbers)
     creates_late = binds_late and remakes
     if target and pf.autoprobe and (creates_late or not wants_probe):
         steps.append(SetAutoprobe(pf.pci_address, enabled=False))

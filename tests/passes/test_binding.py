@@ -18,6 +18,7 @@ from sriov_bootstrap.core.repetition import is_worth_retrying
 from sriov_bootstrap.core.report import PassReport, PfState
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.surroundings import Jam
+from sriov_bootstrap.core.vf_attributes import VfTable
 from sriov_bootstrap.core.vf_users import Holders, Owner, Owners
 from sriov_bootstrap.passes.read import Loaded
 from sriov_bootstrap.passes.reconcile import Mode, run_pass
@@ -266,6 +267,19 @@ def test_a_vf_in_use_keeps_its_driver_until_it_is_released(machine: FakeMachine)
     assert (pf.state, pf.vfs_held) == (PfState.OK, 1)
     assert pf.message.startswith(f'{PF}: 1 VF keeps its driver until released, then vf_driver = "igbvf" applies: VF 1 ')
     assert machine.load_state()[0].placements[PF].applied == "kernel"
+
+
+def test_probing_stays_on_for_vfs_that_have_the_kernels_driver_although_fewer_would_not(machine: FakeMachine) -> None:
+    """VF 1 stays while VF 0 is in use. The number that the rule asks for is VF 0 alone, which has another driver."""
+    a_pass(machine, make_rule(num_vfs=2, vf_driver="none"))
+    machine.hold(PF)
+    mixed = make_rule(num_vfs=1, vf_binding=VfBinding.AUTO, vf=(VfTable(vfs="0", driver="vfio-pci"),))
+    machine.writes.clear()
+    assert a_pass(machine, mixed).pfs[0].reason is Reason.IN_USE
+    a_pass(machine, mixed)
+    assert machine.writes == [f"{PF} bind 1 VF"]
+    machine.holders = Holders()
+    assert a_pass(machine, mixed).pfs[0].state is PfState.OK
 
 
 def test_a_name_that_one_vf_had_before_is_taken_back_from_all(machine: FakeMachine) -> None:
