@@ -30,7 +30,7 @@ What follows the mode (representors, inline mode, encapsulation, hw-tc-offload) 
 the netdevs that the mode makes.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sriov_bootstrap.core.config import PfRule, WhenInUse
 from sriov_bootstrap.core.desired import DesiredPf
@@ -231,9 +231,17 @@ def masters_of(pf: PfFacts, actual: EswitchFacts) -> str:
 
 
 def _netdevs_with_master(pf: PfFacts, actual: EswitchFacts) -> list[str]:
+    return _master_texts(pf, [port.netdev for port in ports_of_switch(actual) if port.has_master])
+
+
+def masters_text(pf: PfFacts, names: Iterable[str]) -> str:
+    """The same where these netdevs are known to be part of another one."""
+    return shortlist(_master_texts(pf, names), NAMED, "; ")
+
+
+def _master_texts(pf: PfFacts, names: Iterable[str]) -> list[str]:
     uppers = {dev.name: ", ".join(dev.uppers) for dev in pf.netdevs}
-    ports = [port.netdev for port in ports_of_switch(actual) if port.has_master]
-    return [f"{name} is part of {uppers.get(name) or 'another netdev'}" for name in ports]
+    return [f"{name} is part of {uppers.get(name) or 'another netdev'}" for name in names]
 
 
 def lack_verdict(pf: PfFacts, rule: PfRule) -> Verdict | None:

@@ -176,7 +176,7 @@ class Eswitches(Struct, frozen=True):
 class DevlinkQuestion(Struct, frozen=True):
     """What is to be read of one PF: these parameters, whether its netdevs offload TC, whether its bond is offloaded.
 
-    `functions`: what the ports of VFs say of the functions behind them.
+    `functions`: what the ports of VFs say of the functions behind them. `modes`: which modes the switch is in.
     """
 
     pci_address: str
@@ -184,6 +184,7 @@ class DevlinkQuestion(Struct, frozen=True):
     tc_offload: bool = False
     lag: bool = False
     functions: bool = False
+    modes: bool = True
 
 
 class VfFacts(Struct, frozen=True):

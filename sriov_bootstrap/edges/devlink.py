@@ -92,6 +92,11 @@ class Devlink:
                 problems[question.pci_address] = f"the kernel did not tell of its switch: {error.message}"
         return Eswitches(found, problems)
 
+    def mode(self, address: str) -> str:
+        """Which it is in, "" if it has none that can be set. Asks for no lock that all netdevs share. KernelError."""
+        with _in_words():
+            return self._modes(address)[0]
+
     def set_eswitch(
         self,
         address: str,
@@ -144,7 +149,7 @@ class Devlink:
         params = ((name, self._param(address, name)[1]) for name in question.params)
         functions = {port.vf: port.function for port in self._function_ports(address)} if question.functions else {}
         return EswitchFacts(
-            *self._modes(address),
+            *(self._modes(address) if question.modes else ("", "", "")),
             uplink.switch_id if uplink else "",
             look(uplink) if uplink else None,
             {vf: look(port) for vf, port in sorted(stands_for.items()) if vf is not None},

@@ -35,6 +35,10 @@ class Netdevs:
             return None
         return link_name(f"{folder}/device/subsystem"), tuple(sorted(self._read_links(name, "lower_")))
 
+    def has_master(self, name: str) -> bool:
+        """Whether it is part of a bond, a bridge or the like. Waits for no lock."""
+        return os.path.lexists(f"{self._folder(name)}/master")
+
     def read_mtus(self, netdevs: Iterable[str]) -> dict[str, int]:
         """Of those of these netdevs that are here. Waits for no lock (net/core/net-sysfs.c, netdev_show)."""
         texts = ((name, attribute_text(f"{self._folder(name)}/mtu")) for name in netdevs)

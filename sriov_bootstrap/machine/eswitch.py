@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import InUseError, KernelError
 from sriov_bootstrap.base.netlink import READ_SECONDS
-from sriov_bootstrap.core.eswitch import masters_of, ports_of_switch, without_offload
-from sriov_bootstrap.core.eswitch_config import Eswitch
+from sriov_bootstrap.core.eswitch import masters_of, masters_text, without_offload
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
 from sriov_bootstrap.core.eswitch_refusals import explain, find_refusal
 from sriov_bootstrap.core.facts import (
     NAMED,
@@ -110,15 +110,12 @@ class _Switching:
     def _set_mode(self, devlink: Devlink, action: SetEswitchMode) -> Outcome:
         """Whatever was planned is compared once more with what is there now."""
         address, machine = action.pci_address, self._machine
-        told = devlink.read((DevlinkQuestion(address),))
-        actual = told.by_address.get(address)
-        if actual is None:
-            raise KernelError(f"{address}: {told.problems.get(address, told.problem)}", hint=LATE_HINT)
-        if actual.mode == action.after:
+        mode = devlink.mode(address)
+        if mode == action.after:
             return Outcome.UNCHANGED
         if machine.count_vfs(address) != action.num_vfs:
             return Outcome.STALE
-        if not action.allow_in_use and (users := self._guard() or self._masters(actual)):
+        if not action.allow_in_use and (users := self._guard() or self._masters(devlink, mode)):
             raise InUseError(
                 f"{address}: the eswitch mode stays as it is: {users}",
                 hint="this is applied automatically once they are released",
@@ -129,11 +126,20 @@ class _Switching:
             raise self._refusal(f"{address}: cannot {action}", error) from error
         return Outcome.CHANGED
 
-    def _masters(self, actual: EswitchFacts) -> str:
-        if not any(port.has_master for port in ports_of_switch(actual)):
+    def _masters(self, devlink: Devlink, mode: str) -> str:
+        """In legacy mode only the PF itself has one: no list of all netdevs, for which udev may make us wait."""
+        address = self._action.pci_address
+        raws = self._machine.read_pfs((address,))
+        if not raws:
             return ""
-        raws = self._machine.read_pfs((self._action.pci_address,))
-        return masters_of(parse_pf(raws[0], Links(), Holders()), actual) if raws else ""
+        pf = parse_pf(raws[0], Links(), Holders())
+        if mode == EswitchMode.LEGACY:
+            return masters_text(pf, [dev.name for dev in pf.netdevs if self._machine.netdevs.has_master(dev.name)])
+        told = devlink.read((DevlinkQuestion(address, modes=False),))
+        actual = told.by_address.get(address)
+        if actual is None:
+            raise KernelError(f"{address}: {told.problems.get(address, told.problem)}", hint=LATE_HINT)
+        return masters_of(pf, actual)
 
     def _set_up(self, devlink: Devlink, action: SetUpEswitch) -> Outcome:
         address, wish = action.pci_address, action.wish
@@ -181,8 +187,10 @@ class _Switching:
         self, devlink: Devlink, action: SetUpEswitch
     ) -> tuple[EswitchFacts | None, tuple[int, ...]]:
         """The switch, None if it cannot be read, and the VFs that have no representor by the deadline."""
-        question = DevlinkQuestion(action.pci_address, (), action.wish.hw_tc_offload is not None)
-        wanted = range(action.num_vfs) if action.wish.is_switchdev else range(0)
+        wish = action.wish
+        has_modes = wish.inline_mode is not None or wish.encap_mode is not None
+        question = DevlinkQuestion(action.pci_address, (), wish.hw_tc_offload is not None, modes=has_modes)
+        wanted = range(action.num_vfs) if wish.is_switchdev else range(0)
         deadline = self._machine.monotonic() + settle_deadline_seconds(action.num_vfs)
         for pause in pauses():
             actual = devlink.read((question,)).by_address.get(action.pci_address)

@@ -128,6 +128,7 @@ def test_parameters_are_read_by_name_and_one_that_is_not_there_is_left_out() -> 
 def test_a_device_without_a_switch_has_no_mode(number: int) -> None:
     kernel = answering(eswitch_get=[error(number)])
     assert facts(kernel).mode == ""
+    assert Devlink(families=kernel).mode(PF) == ""
 
 
 def test_a_kernel_without_devlink_has_no_mode() -> None:

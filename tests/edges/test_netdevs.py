@@ -58,3 +58,11 @@ def test_mtus_are_those_of_the_netdevs_that_are_here(tree: HostTree, netdevs: Ne
     for name, text in {"v0": "1500", "v1": "9000", "v2": "many"}.items():
         tree.write(f"sys/class/net/{name}/mtu", f"{text}\n")
     assert netdevs.read_mtus(("v0", "v1", "v2", "gone")) == {"v0": 1500, "v1": 9000}
+
+
+def test_a_vlan_on_a_netdev_is_no_master(tree: HostTree, netdevs: Netdevs) -> None:
+    tree.add_pf()
+    tree.stack("ens1f0.7", "ens1f0")
+    assert not netdevs.has_master("ens1f0")
+    (tree.root / "sys/class/net/ens1f0/master").symlink_to("../bond0")
+    assert netdevs.has_master("ens1f0")

@@ -57,7 +57,7 @@ class Kernel:
         self.fixed: set[int] = set()
 
     def read(self, questions: Iterable[DevlinkQuestion]) -> Eswitches:
-        found = self.told.pop(0) if len(self.told) > 1 else self.told[0]
+        found = self._next()
         [question] = questions
         if found is None:
             return Eswitches(problem="it is asleep")
@@ -68,6 +68,15 @@ class Kernel:
 
     def _offload(self, port: Representor) -> Representor:
         return replace(port, has_tc_offload=port.ifindex in self.offloading)
+
+    def mode(self, address: str) -> str:
+        assert address == PF
+        if (found := self._next()) is None:
+            raise KernelError("Input/output error", errno=errno.EIO)
+        return found.mode
+
+    def _next(self) -> EswitchFacts | None:
+        return self.told.pop(0) if len(self.told) > 1 else self.told[0]
 
     def set_eswitch(
         self,
@@ -138,19 +147,39 @@ def test_a_vf_that_is_used_by_now_keeps_the_mode(machine: Hasty, kernel: Kernel)
     assert outcome(machine, replace(SWITCHDEV, allow_in_use=True), "VF 0 is held")[0] is Outcome.CHANGED
 
 
-def test_a_bond_that_was_made_meanwhile_keeps_the_mode(machine: Hasty, kernel: Kernel) -> None:
-    kernel.told = [EswitchFacts("legacy", uplink=Representor("ens1f0", 2, has_master=True))]
+def test_a_bond_that_was_made_meanwhile_keeps_the_mode(machine: Hasty, kernel: Kernel, tree: HostTree) -> None:
+    master = tree.root / "sys/class/net/ens1f0/master"
+    master.symlink_to("../bond0")
     assert outcome(machine, SWITCHDEV)[:2] == (
         Outcome.REFUSED,
         f"{PF}: the eswitch mode stays as it is: ens1f0 is part of another netdev",
     )
-    kernel.told = [EswitchFacts("legacy")]
+    assert outcome(machine, replace(SWITCHDEV, allow_in_use=True))[0] is Outcome.CHANGED
+    kernel.done.clear()
+    master.unlink()
     assert outcome(machine, SWITCHDEV)[0] is Outcome.CHANGED
+
+
+def test_a_representor_in_a_bridge_keeps_the_mode_too(machine: Hasty, kernel: Kernel, tree: HostTree) -> None:
+    back = replace(SWITCHDEV, before="switchdev", after=EswitchMode.LEGACY)
+    kernel.told = [replace(READY, representors={0: Representor("r0", 3, has_master=True)})]
+    assert outcome(machine, back)[:2] == (
+        Outcome.REFUSED,
+        f"{PF}: the eswitch mode stays as it is: r0 is part of another netdev",
+    )
+    kernel.told = [READY]
+    assert outcome(machine, back)[0] is Outcome.CHANGED
+    kernel.told = [READY, None]
+    assert outcome(machine, back)[:2] == (Outcome.FAILED, f"{PF}: it is asleep")
+    tree.remove(PF)
+    kernel.told = [READY]
+    assert outcome(machine, replace(back, num_vfs=0))[0] is Outcome.CHANGED
 
 
 def test_a_mode_that_cannot_be_read_is_not_set(machine: Hasty, kernel: Kernel) -> None:
     kernel.told = [None]
-    assert outcome(machine, SWITCHDEV)[:2] == (Outcome.FAILED, f"{PF}: it is asleep")
+    text = f"{PF}: cannot set the eswitch mode from legacy to switchdev: EIO (Input/output error)"
+    assert outcome(machine, SWITCHDEV)[:2] == (Outcome.FAILED, text)
     assert kernel.done == []
 
 
