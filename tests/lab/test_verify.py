@@ -50,7 +50,7 @@ def host(saved_host: Guest) -> Guest:
 
 
 def driver(host: Guest) -> str:
-    return host.check(f"basename $(readlink {DEVICES}/{VF}/driver)").strip()
+    return host.check(f'basename "$(readlink {DEVICES}/{VF}/driver)"').strip()  # "" between two drivers
 
 
 def attributes(host: Guest) -> str:
