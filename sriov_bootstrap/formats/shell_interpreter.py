@@ -32,7 +32,7 @@ from sriov_bootstrap.formats.shell_nodes import (
     reads_lines,
 )
 from sriov_bootstrap.formats.shell_options import option_turns
-from sriov_bootstrap.formats.shell_redirections import feed_of, write_output
+from sriov_bootstrap.formats.shell_redirections import feed_of, open_descriptors, write_output
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values
 from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 
@@ -142,8 +142,10 @@ class Interpreter(Follower):
             case While():
                 return self._follow_redirected(command.redirections, state, lambda: self._while(command, state))
             case Group():  # pragma: no branch - mypy knows that it is the last one
-                inner = self._apart(state) if command.is_apart else state
-                return self._follow_redirected(command.redirections, state, lambda: self.block(command.body, inner))
+                return self._follow_redirected(command.redirections, state, lambda: self._group(command, state))
+
+    def _group(self, group: Group, state: ShellState) -> CommandOutcome:
+        return self.block(group.body, self._apart(state) if group.is_apart else state)
 
     def _follow_redirected(
         self, redirections: list[Redirection], state: ShellState, body: Callable[[], CommandOutcome]
@@ -151,6 +153,7 @@ class Interpreter(Follower):
         """With the input and output of all of it."""
         kept = self.feed
         self.feed = feed_of(self, redirections, state)
+        open_descriptors(self, redirections, state)
         outcome = body()
         self.feed = kept
         line = redirections[0].target.line if redirections else 0

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_commands import OTHERS_FILES, is_target, is_total
 from sriov_bootstrap.formats.shell_follower import CommandOutcome, Follower, Write
-from sriov_bootstrap.formats.shell_nodes import Redirection, Simple
+from sriov_bootstrap.formats.shell_nodes import Redirection
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values
 from sriov_bootstrap.formats.shell_unknowns import FILE, TOTAL_OF, UNKNOWN
 from sriov_bootstrap.formats.written_texts import is_used_later, sets_vfs
@@ -16,9 +16,9 @@ DESCRIPTOR = ">"  # before its number: the name of the files behind it, which no
 OUTPUT = frozenset({">", ">>", ">|", "&>", "&>>", ">&", "<>"})
 
 
-def open_descriptors(follower: Follower, command: Simple, state: ShellState) -> None:
-    """Of `exec`: which files later commands write to by a number."""
-    for redirection in command.redirections:
+def open_descriptors(follower: Follower, redirections: list[Redirection], state: ShellState) -> None:
+    """Of `exec` and of groups: which files their commands write to by a number."""
+    for redirection in redirections:
         if redirection.operator in OUTPUT and redirection.descriptor not in {"", "1", "2"}:
             paths = follower.expander.expand(redirection.target.text, state)
             state.known[f"{DESCRIPTOR}{redirection.descriptor}"] = tuple(absolute_path(path, state) for path in paths)

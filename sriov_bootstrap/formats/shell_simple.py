@@ -63,7 +63,7 @@ def run(follower: Follower, command: Simple, state: ShellState) -> CommandOutcom
     follower.feed, follower.exported = kept, exported
     state.restore(before)
     if words == ["exec"]:
-        open_descriptors(follower, command, state)
+        open_descriptors(follower, command.redirections, state)
     if not follower.redirects:
         return outcome
     return write_output(follower, command.redirections, state, outcome, command.line)
