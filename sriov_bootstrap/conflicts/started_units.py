@@ -116,6 +116,8 @@ def _pulled_by_commands(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
 def _units_of_commands(text: str) -> Iterator[tuple[int, str]]:
     """Line and unit of each command that starts one."""
     for number, line in logical_lines(text):
+        if not any(word in line for word in STARTERS_WORDS):
+            continue
         for options, verb, words in STARTS_UNIT.findall(line[:MAX_LINE]):
             if verb.endswith("start") or "--now" in f"{options} {words}".split():
                 yield from ((number, _unit_name(word)) for word in UNIT_WORD.findall(words)[:MAX_PULLED])

@@ -20,6 +20,7 @@ SUBSTITUTION = re.compile(
 )
 OS_NET_CONFIG = re.compile(r"os-net-config-sriov\s+-n\s+(\S+?):(\d+)")
 ALLOCATE_VFS = "allocate_vfs"  # puppet-tripleo's script, which its own udev rule runs with the netdev
+OTHERS_PROGRAMS = ("os-net-config-sriov", ALLOCATE_VFS)  # whose names say what they do
 DEVICE_KEYS = {
     "KERNELS": "pci_address",
     "DRIVERS": "driver",
@@ -106,7 +107,8 @@ def selecting_attributes(survey: MastersSurvey) -> frozenset[str]:
 def read(search: Search) -> Iterator[Master]:
     """All rules that are in force."""
     for source in without_overridden(search.survey.sources_of(Format.UDEV)):
-        yield from follow_script(source, search, _rules)
+        if search.library.concerns_source(source) or any(program in source.text for program in OTHERS_PROGRAMS):
+            yield from follow_script(source, search, _rules)
 
 
 def _rules(script: Script) -> Iterator[Master]:
