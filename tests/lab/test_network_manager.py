@@ -83,6 +83,10 @@ def doctor(guest: Guest) -> str:
     return guest.run("sriov-bootstrap doctor", timeout_seconds=LOOK_SECONDS).stdout
 
 
+def place_of_section(path: str, text: str) -> str:
+    return f"{path}:{text.split(chr(10)).index('[sriov]') + 1}"
+
+
 def state(guest: Guest, netdev: str) -> str:
     return guest.check(f"nmcli -g GENERAL.STATE device show {netdev}")
 
@@ -135,6 +139,17 @@ def test_a_profile_that_sets_another_number_again_and_again_is_named_with_what_t
         assert f"NetworkManager, by the profile {OTHER}:" in found[1]
         assert "the section [sriov]" in found[2]
     assert guest.once().rc == 0
+    guest.settle(WANTED)
+
+
+def test_a_profile_with_an_empty_section_is_named_for_the_loss_and_ours_holds(guest: Guest) -> None:
+    empty = profile("other", guest.netdev(PF2), "", connects=False)
+    write(guest, OTHER, empty)
+    guest.check("nmcli connection reload")
+    assert "[sriov] without total-vfs, which means 0" in doctor(guest)
+    wait_for_look(guest, place_of_section(OTHER, empty))  # the daemon keeps places of what it found, and no more
+    guest.run("nmcli connection up other", timeout_seconds=180)  # fails if ours are quicker
+    assert "2 VFs disappeared" in named(guest, OTHER)
     guest.settle(WANTED)
 
 
