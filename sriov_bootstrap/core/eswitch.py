@@ -22,7 +22,7 @@ broken hosts with mlx5.
 With `vf_lag` VFs stay without a driver until the bond of their PFs is offloaded: one whose VFs are bound first never
 is. What makes the bond waits for this service, so that comes in a later pass, and no boot waits for it.
 
-A mode that the kernel refuses for good keeps no VF from its driver: they are made, and bound, in the mode that there
+A mode that the kernel refuses keeps no VF from its driver: they are made, and bound, in the mode that there
 is, and the PF is degraded. It is asked for again in later passes as long as no VF has to go for that, and else in the
 next two passes alone, or when somebody asks: VFs that come and go for ever would be worse than the wrong mode.
 

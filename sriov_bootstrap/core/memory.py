@@ -65,13 +65,12 @@ def refuses_mode_with_vfs(result: Result) -> bool:
     """Whether another eswitch mode was refused, and that may be for the VFs: some firmware of ConnectX-6 Lx does so."""
     action = result.action
     is_early = isinstance(action, SetEswitchMode) and action.may_precede_count and action.num_vfs > 0
-    return is_early and refuses_mode(result)
+    return is_early and refuses_mode(result) and not result.is_transient
 
 
 def refuses_mode(result: Result) -> bool:
-    """Whether another eswitch mode was refused in a way that a moment does not change."""
-    is_final = result.outcome is Outcome.FAILED and not result.is_transient
-    return isinstance(result.action, SetEswitchMode) and is_final
+    """Whether another eswitch mode was refused; one that is only busy has been asked several times by then."""
+    return isinstance(result.action, SetEswitchMode) and result.outcome is Outcome.FAILED
 
 
 def _remember_modes(saved: State, results: tuple[Result, ...], here: dict[str, PfFacts]) -> dict[str, RefusedMode]:

@@ -47,7 +47,7 @@ class Short(Struct, frozen=True):
 
 
 class RefusedMode(Struct, frozen=True):
-    """An eswitch mode that the kernel has refused for good, `times` in a row, and its last words.
+    """An eswitch mode that the kernel has refused, `times` in a row, and its last words.
 
     `is_due`: this pass may ask again; until then the PF's VFs are made and bound in the mode that there is.
     """

@@ -229,11 +229,21 @@ def test_a_refused_mode_is_told_in_full_and_keeps_no_vf_from_its_driver_and_the_
     assert machine.saved[-1].refused_modes == {}
 
 
-def test_a_driver_that_takes_too_long_is_asked_again_before_its_vfs_are_bound() -> None:
-    machine = host("bnxt_en", refusals=[errno.ETIMEDOUT] * 6)
+@pytest.mark.parametrize("driver", ["mlx5_core", "ice", "bnxt_en", "netdevsim"])
+def test_a_switch_that_stays_busy_keeps_no_vf_from_its_driver_either(driver: str) -> None:
+    machine = host(driver, refusals=[errno.ETIMEDOUT] * 6)
     line = its_line(machine, rule())
-    assert (line.reason, line.vfs_unbound) == (Reason.ESWITCH_MODE, 4)
-    assert its_line(machine, rule()).state is PfState.OK
+    assert (line.reason, line.num_vfs, line.vfs_unbound) == (Reason.ESWITCH_MODE, 4, 0)
+    assert (switch(machine).refusals, machine.saved[-1].mode_first) == ([], ())
+    assert (its_line(machine, rule()).state, switch(machine).mistakes) == (PfState.OK, [])
+
+
+def test_a_mode_that_waits_for_a_vf_in_use_has_been_refused_no_less_often() -> None:
+    machine = host("bnxt_en", refusals=[errno.EIO])
+    its_line(machine, rule())
+    machine.failures[PF] = ["used"]
+    assert its_line(machine, rule()).reason is Reason.IN_USE
+    assert machine.saved[-1].refused_modes[PF].times == 1
 
 
 @pytest.mark.parametrize(
