@@ -11,6 +11,7 @@ from sriov_bootstrap.formats.shell_unknowns import UNKNOWN
 REPLACED = re.compile(r"(?:-I|--replace=)(.+)")
 NUMBER = re.compile(r"(?:-n|-L|--max-args=|--max-lines=)(\d{1,4})")
 BRACES = "{}"
+APART = frozenset({"-I", "-n", "-L"})  # from their values, which may also follow at once
 
 
 class XargsGroup(Struct, frozen=True):
@@ -27,13 +28,15 @@ def groups_of_xargs(prefixes: list[Values], feed: Values) -> list[XargsGroup]:
     if at == len(words) or len(feed) != 1 or UNKNOWN in feed[0] or not feed[0].strip():
         return []
     options = words[at + 1 :]
-    joined = [*options, *(f"{option}{value}" for option, value in itertools.pairwise(options))]
+    joined = [*options, *(f"{option}{value}" for option, value in itertools.pairwise(options) if option in APART)]
     marks = [found[1] for option in joined if (found := REPLACED.fullmatch(option))]
     marks += [BRACES] * ("-i" in options or "--replace" in options)
+    numbers = [int(found[1]) for option in joined if (found := NUMBER.fullmatch(option))]
+    if marks and numbers:
+        return []  # they exclude each other, and which of them counts differs
     if marks:
         lines = [line.strip() for line in feed[0].split("\n") if line.strip()]
         return [XargsGroup((line,), marks[-1]) for line in lines[:MAX_VALUES]]
-    numbers = [int(found[1]) for option in joined if (found := NUMBER.fullmatch(option))]
     items = feed[0].split()
     size = max(numbers[-1], 1) if numbers else len(items)
     return [XargsGroup(tuple(items[at : at + size])) for at in range(0, len(items), size)][:MAX_VALUES]

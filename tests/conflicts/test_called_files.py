@@ -18,6 +18,7 @@ NUMVFS = "> /sys/class/net/a/device/sriov_numvfs"
         (f"F=/etc/n; while read a b; do echo $b {NUMVFS}; done < $F", ["/etc/n"]),
         (f"N=`cut -d= -f2 '/etc/n'`; grep x $G; cat /proc/cmdline; echo $N {NUMVFS}", ["/etc/n"]),
         ("cat /etc/n", []),
+        ("bash -s < /proc/x; echo a | sh", []),
         ("bash -s < /opt/a; cat '/opt/b' | sudo sh -x; sort < /opt/c; cat /opt/d | sort", ["/opt/a", "/opt/b"]),
         (f"A==/x; F=/etc/n; dd if=$F {NUMVFS}; cp /etc/m {NUMVFS}", ["/etc/n", "/etc/m"]),
     ],

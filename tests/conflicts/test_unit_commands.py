@@ -6,6 +6,7 @@ from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.calls import Call, HostFiles
 from sriov_bootstrap.conflicts.library import Library
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, mentions_vfs
+from sriov_bootstrap.conflicts.unit_sources import sources_by_unit
 
 UNITS = "/etc/systemd/system"
 THERE = frozenset({"/usr/bin/tool", "/opt/vf.sh", "/opt/vf"})
@@ -71,3 +72,12 @@ def test_a_script_is_named_by_its_whole_name(text: str, concerns: bool) -> None:
 )
 def test_a_text_that_mentions_a_number(text: str, mentions: bool) -> None:  # noqa: FBT001 - pytest's way
     assert mentions_vfs(text) is mentions
+
+
+def test_files_of_units_that_may_concern_us() -> None:
+    names = ("a.service", "a.service.d/x.conf", "b.service", "service.d/y.conf", "b-.service.d/z.conf")
+    sources = tuple(Source(Format.UNIT, f"{UNITS}/{name}", name) for name in names)
+    found = sources_by_unit(sources, lambda source: source.text == names[1])
+    assert {name: len(files) for name, files in found.items()} == {"a.service": 2, "service": 1, "b-.service": 1}
+    assert len(sources_by_unit(sources, lambda source: source.text == names[3])) == len(names) - 1
+    assert not sources_by_unit(sources, lambda _: False)

@@ -54,6 +54,7 @@ def written(text: str) -> list[tuple[str, str]]:
         f"echo 8 | cp /dev/stdin {A}",
         "echo ens1f0 | xargs -I{} sh -c 'echo 8 > /sys/class/net/{}/device/sriov_numvfs'",
         f"echo 8 | xargs -I N -r sh -c 'echo N > {A}'",
+        f"echo 8 | xargs -I{{}} -r sh -c 'echo {{}} > {A}'",
         f"echo 8 | xargs -i sh -c 'echo {{}} > {A}'",
         "echo 8 ens1f0 | xargs sh -c 'echo $0 > /sys/class/net/$1/device/sriov_numvfs'",
         "echo ens1f0 | xargs -n 1 /opt/vf.sh",
@@ -72,6 +73,7 @@ def test_a_number_that_comes_another_way(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        f"echo 8 9 | xargs -n1 -I{{}} sh -c 'echo {{}} > {A}'",
         f"cp {A}",
         f"exec > {A}; echo 8",
         f"cp /unread {A}",
