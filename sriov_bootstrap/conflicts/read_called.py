@@ -19,6 +19,7 @@ from sriov_bootstrap.formats.shell_simple import PATH
 from sriov_bootstrap.formats.shell_unknowns import FILE
 
 SCRIPT_ENDINGS = (".sh", ".bash", *OTHER_ENDINGS)
+PARENT = "/.."  # ends no file's path: scripts find their tree from where they are
 MAX_SCRIPTS = 1 << 11
 MAX_PROGRAMS = 1 << 8  # that are looked into
 MAX_PROGRAM_BYTES = 16 << 20
@@ -84,7 +85,7 @@ class _Kinds:
 
     def format_of(self, path: str, call: Call) -> Format | None:
         """None if it is nothing to read."""
-        if path in self.known:
+        if path in self.known or path.endswith(PARENT):
             return None
         if call.is_named:
             return call.format if self._is_as_said(path, call) else None

@@ -113,7 +113,7 @@ SPLIT = (
         pytest.param(
             {"etc/tuned/vfs/tuned.conf": f"[script]\nx = echo 8 >> {FILE}\n"}, "/etc/tuned/vfs/tuned.conf:2", id="tuned"
         ),
-        pytest.param(rc_local(f"exec 3> {FILE}\necho 8 >&3"), "/etc/rc.local:2", id="a descriptor"),
+        pytest.param(rc_local(f"exec {{fd}}> {FILE}\necho 8 >&$fd"), "/etc/rc.local:3", id="a descriptor in a variable"),
         pytest.param(rc_local(f"python3 <<E\nopen('{FILE}', 'w').write('8')\nE"), "/etc/rc.local:2", id="its input"),
         pytest.param(rc_local(f'echo "echo 8 > {FILE}" | at now'), "/etc/rc.local:2", id="at"),
         pytest.param(
@@ -389,6 +389,15 @@ def test_no_more_programs_are_looked_into_than_anyone_has(tree: HostTree, capsys
         write_files(tree, {name[1:]: "\x7fELF\0" for name in names})
     assert main(["migrate"], root=str(tree.root)) == 0
     assert "is not looked into: 256 other programs were" in capsys.readouterr().out
+
+
+def test_the_folder_above_a_script_is_no_file_that_was_not_seen(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    above = 'HERE=/opt/net/bin\nTOP=`cd "$HERE"/.. && pwd`\n. "$HERE/.."\n'
+    write_files(tree, rc_local("/opt/net/bin/go.sh") | {"opt/net/bin/go.sh": SH + above})
+    assert main(["migrate"], root=str(tree.root)) == 0
+    assert "not seen" not in capsys.readouterr().out
 
 
 def test_nothing_is_only_said_where_all_was_looked_at(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
