@@ -113,7 +113,7 @@ SPLIT = (
         pytest.param(
             {"etc/tuned/vfs/tuned.conf": f"[script]\nx = echo 8 >> {FILE}\n"}, "/etc/tuned/vfs/tuned.conf:2", id="tuned"
         ),
-        pytest.param(rc_local(f"exec {{fd}}> {FILE}\necho 8 >&$fd"), "/etc/rc.local:3", id="a descriptor in a variable"),
+        pytest.param(rc_local(f"exec {{fd}}> {FILE}\necho 8 >&$fd"), "/etc/rc.local:3", id="a named descriptor"),
         pytest.param(rc_local(f"python3 <<E\nopen('{FILE}', 'w').write('8')\nE"), "/etc/rc.local:2", id="its input"),
         pytest.param(rc_local(f'echo "echo 8 > {FILE}" | at now'), "/etc/rc.local:2", id="at"),
         pytest.param(
