@@ -215,6 +215,16 @@ file that was applied has the ending .applied, and does not count; what it said 
 remove sr-iov of the interface from the file, and from its profile: nmcli connection modify PROFILE remove sriov. VFs
 that are described below `vfs` can be moved to [[pf.vf]] tables of the rule.""",
     ),
+    ConflictKind(
+        19,
+        (Format.NETWORK_MANAGER_CONF,),
+        "NetworkManager's settings set our VFs",
+        """\
+/etc/NetworkManager/NetworkManager.conf, and *.conf in conf.d below /etc, /run and /usr/lib/NetworkManager:
+sriov-num-vfs in a section [device] or [device-NAME]. NetworkManager sets that number when a device becomes managed,
+and when it reads its settings again.""",
+        "remove sriov-num-vfs, then: nmcli general reload conf. That changes no VF.",
+    ),
 )
 
 CODES_OF = {

@@ -164,6 +164,7 @@ MODULE_LISTS = (
     "/etc/initramfs-tools/modules",
     *(f"{folder}/modules-load.d/*.conf" for folder in SYSTEM),
 )
+NETWORK_MANAGER_CONF = "/etc/NetworkManager/NetworkManager.conf"
 NETWORK_MANAGER_FOLDERS = tuple(f"{folder}/NetworkManager/conf.d" for folder in ("/etc", "/run", "/usr/lib"))
 OTHER_FILES = (
     "/etc/rc.conf",
@@ -181,7 +182,6 @@ OTHER_FILES = (
     "/etc/infiniband/openib.conf",
     "/etc/mlnx_interface.conf",
     "/etc/tuned/bootcmdline",
-    "/etc/NetworkManager/NetworkManager.conf",
 )
 MANIFESTS = (".yaml", ".yml", ".json")
 OTHER_FOLDERS = {  # whose files tell a program what to run

@@ -170,6 +170,9 @@ def _network_sources(sources: TextFiles) -> Iterator[Source]:
     for folder in ("/etc", "/run", "/usr/lib"):
         profiles = sources.folder(f"{folder}/NetworkManager/system-connections")
         yield from (replace(_source(Format.NETWORK_MANAGER, text), is_run=text.is_private) for text in profiles)
+    settings = (text for folder in places.NETWORK_MANAGER_FOLDERS for text in sources.folder(folder, ".conf"))
+    for text in filter(None, (sources.file(places.NETWORK_MANAGER_CONF), *settings)):
+        yield _source(Format.NETWORK_MANAGER_CONF, text)
     for text in sources.folder("/etc/sysconfig/network-scripts"):
         if text.path.rpartition("/")[2].startswith("ifcfg-"):
             yield _source(Format.IFCFG, text)
@@ -199,8 +202,6 @@ def _parse(kind: Format, text: Text) -> Any:  # noqa: ANN401 - YAML gives anythi
 def _other_files(sources: TextFiles) -> Iterator[Source]:
     for folder in places.TMPFILES:
         yield from (_source(Format.TMPFILES, text) for text in sources.folder(folder, ".conf"))
-    for folder in places.NETWORK_MANAGER_FOLDERS:
-        yield from (_source(Format.OTHER, text) for text in sources.folder(folder, ".conf"))
     yield from (_source(Format.OTHER, text) for text in map(sources.file, places.OTHER_FILES) if text)
     for folder, endings in places.OTHER_FOLDERS.items():
         yield from (_source(Format.OTHER, text) for text in sources.folder(folder, *endings))

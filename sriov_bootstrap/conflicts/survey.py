@@ -30,6 +30,7 @@ class Format(StrEnum):
     NETPLAN = "netplan"
     NMSTATE = "nmstate"
     NETWORK_MANAGER = "NetworkManager profile"
+    NETWORK_MANAGER_CONF = "NetworkManager.conf"
     IFCFG = "ifcfg file"
     OS_NET_CONFIG = "os-net-config"
     SHIM = "sriov-netplan-shim"

@@ -17,6 +17,7 @@ WHO = {
     Format.LINK: "udev, by the .link file",
     Format.NETPLAN: "netplan, by",
     Format.NETWORK_MANAGER: "NetworkManager, by the profile",
+    Format.NETWORK_MANAGER_CONF: "NetworkManager, by",
     Format.IFCFG: "NetworkManager, by",
     Format.NMSTATE: "NetworkManager, by nmstate's",
     Format.INTERFACES: "ifupdown, by",

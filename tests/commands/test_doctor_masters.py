@@ -73,6 +73,16 @@ def findings(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> list[dict[st
             ("SB-E306", "/etc/sysconfig/network-scripts/ifcfg-ens1f0:2"),
         ),
         (
+            "etc/NetworkManager/NetworkManager.conf",
+            "[device]\nmatch-device=interface-name:ens1f0\nsriov-num-vfs=7\n",
+            ("SB-E319", "/etc/NetworkManager/NetworkManager.conf:3"),
+        ),
+        (
+            "run/NetworkManager/conf.d/vfs.conf",
+            "[device-vfs]\nmatch-device=driver:igb\nsriov-num-vfs=7\n",
+            ("SB-E319", "/run/NetworkManager/conf.d/vfs.conf:3"),
+        ),
+        (
             "etc/os-net-config/config.json",
             '{"network_config": [{"type": "sriov_pf", "name": "ens1f0", "numvfs": 7}]}',
             ("SB-E307", "/etc/os-net-config/config.json:1"),

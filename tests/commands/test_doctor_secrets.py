@@ -81,6 +81,10 @@ PLANTED: dict[str, tuple[str, str]] = {
         ":6",
     ),
     "etc/sysconfig/network-scripts/ifcfg-ens1f0": (f"DEVICE=ens1f0\nKEY1={SECRET}\nSRIOV_TOTAL_VFS={SECRET}\n", ":3"),
+    "etc/NetworkManager/conf.d/vfs.conf": (
+        f"[device]\nmatch-device=interface-name:ens1f0\nx={SECRET}\nsriov-num-vfs=7\n",
+        ":4",
+    ),
     "etc/os-net-config/config.yaml": (f"- {{type: sriov_pf, name: ens1f0, numvfs: {SECRET}, x: {SECRET}}}\n", ":1"),
     "etc/sriov-netplan-shim/interfaces.yaml": (
         f"interfaces:\n  ens1f0:\n    num_vfs: {SECRET}\n    x: {SECRET}\n",

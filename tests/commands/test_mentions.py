@@ -117,11 +117,6 @@ SPLIT = (
         pytest.param(rc_local(f"python3 <<E\nopen('{FILE}', 'w').write('8')\nE"), "/etc/rc.local:2", id="its input"),
         pytest.param(rc_local(f'echo "echo 8 > {FILE}" | at now'), "/etc/rc.local:2", id="at"),
         pytest.param(
-            {"etc/NetworkManager/conf.d/vfs.conf": "[device]\nmatch-device=driver:igb\nsriov-num-vfs=4\n"},
-            "/etc/NetworkManager/conf.d/vfs.conf:3",
-            id="NetworkManager's own settings",
-        ),
-        pytest.param(
             {"etc/cloud/cloud.cfg.d/9.cfg": f"# {FILE}\nbootcmd:\n  - echo 8 > {FILE}\n"},
             "/etc/cloud/cloud.cfg.d/9.cfg:3",
             id="bootcmd",
