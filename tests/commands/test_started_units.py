@@ -38,6 +38,27 @@ def test_units_that_a_command_starts(
     assert all("and what starts it from" in found["remedy"] for found in diagnosed(tree, capsys))
 
 
+WAITS = "[Unit]\nWants=vf@%i.service\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"etc/systemd/system/network@ens1f1.service": WAITS}, id="an instance"),
+        pytest.param(
+            {
+                "etc/systemd/system/network@.service": "[Service]\nExecStart=/bin/true\n",
+                "etc/systemd/system/network@ens1f1.service.d/vfs.conf": WAITS,
+            },
+            id="its drop-in",
+        ),
+    ],
+)
+def test_what_an_instance_wants_has_its_name(tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files) -> None:
+    write_files(tree, UNITS | files)
+    assert migrated(tree, capsys) == {PF2: 8}
+
+
 @pytest.mark.parametrize(
     "files",
     [
