@@ -34,6 +34,7 @@ DEFAULT_WAIT_SECONDS = 300.0
 SUBJECTS = "vf: one VF; host: one of each PF that a rule has; openstack: what neutron and nova make of them"
 TIMEOUT = f"how long the VM may take (default: 180 s, 900 s without KVM; with --server: {ACTIVE_SECONDS:.0f} s)"
 JSON_VERBS = ("status", "doctor", "release", "migrate", "verify", "openstack")
+WITHOUT_CONFIG = frozenset({"init", "helper", "openstack"})
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,22 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_config(files, default=argparse.SUPPRESS, name="more_config")  # or it would replace what stands before
     answers = Parser(add_help=False)
     _add_json(answers, default=argparse.SUPPRESS)
-    both = [files, answers]
-    parents = {
-        "run": [files],
-        "check-config": [files],
-        "render": [files],
-        "openstack": [answers],
-        "status": both,
-        "doctor": both,
-        "release": both,
-        "migrate": both,
-        "verify": both,
-    }
     for verb, told in VERB_HELP.items():
         own = verbs.add_parser(
             verb,
-            parents=parents.get(verb, []),
+            parents=[files] * (verb not in WITHOUT_CONFIG) + [answers] * (verb in JSON_VERBS),
             help=told.line,
             description=told.description,
             epilog=told.epilog,
@@ -131,7 +120,7 @@ def _reads_no_config(arguments: Arguments) -> str | None:
         return "render --list"
     if arguments.statuses:
         return "--status"
-    return arguments.verb if arguments.verb in {"init", "helper", "openstack"} else None
+    return arguments.verb if arguments.verb in WITHOUT_CONFIG else None
 
 
 def _misuse_of_render(arguments: Arguments) -> str:

@@ -20,14 +20,17 @@ class TooLongError(Exception):
 def read_last_line(descriptor: int, began: float, timeout_seconds: float, waiting: Waiting) -> bytes | None:
     """The last line at end-of-file, None at the deadline. Raises TooLongError."""
     line = bytearray()
+    while chunk := _await_chunk(descriptor, began, timeout_seconds, waiting):
+        _go_on(line, chunk)
+    return None if chunk is None else bytes(line.rstrip(b"\n"))
+
+
+def _await_chunk(descriptor: int, began: float, timeout_seconds: float, waiting: Waiting) -> bytes | None:
+    """What comes next, b"" at end-of-file, None at the deadline."""
     while (passed := time.monotonic() - began) < timeout_seconds:
-        chunk = _read_chunk([descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
-        if chunk is None:
-            waiting(time.monotonic() - began)
-        elif chunk[1]:
-            _go_on(line, chunk[1])
-        else:
-            return bytes(line.rstrip(b"\n"))
+        if chunk := _read_chunk([descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed)):
+            return chunk[1]
+        waiting(time.monotonic() - began)
     return None
 
 
@@ -43,17 +46,14 @@ class PipeLines:
         """Without its line break; b"" at end-of-file, None at the deadline. Raises TooLongError."""
         began = time.monotonic()
         while b"\n" not in self._read:
-            if (passed := time.monotonic() - began) >= timeout_seconds:
-                return None
-            chunk = _read_chunk([self._descriptor], time.monotonic() + min(SAY_SECONDS, timeout_seconds - passed))
+            chunk = _await_chunk(self._descriptor, began, timeout_seconds, waiting)
             if chunk is None:
-                waiting(time.monotonic() - began)
-            elif not chunk[1]:
+                return None
+            self._read += chunk
+            if len(self._read) > LINE_BYTES:
+                raise TooLongError(f"the answer is longer than {LINE_BYTES >> 20} MiB")
+            if not chunk:
                 self._read += b"\n"  # what was broken off is a line as well
-            else:
-                self._read += chunk[1]
-                if len(self._read) > LINE_BYTES:
-                    raise TooLongError(f"the answer is longer than {LINE_BYTES >> 20} MiB")
         line, _, self._read = self._read.partition(b"\n")
         return bytes(line)
 

@@ -16,14 +16,7 @@ from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.formats.crontab import cron_command, cron_job, is_often
 from sriov_bootstrap.formats.logical_lines import logical_lines
-from sriov_bootstrap.formats.shell import (
-    FILE,
-    Reading,
-    ScriptSurroundings,
-    Write,
-    follow,
-    is_one_command,
-)
+from sriov_bootstrap.formats.shell import FILE, Reading, ScriptSurroundings, Write, follow, is_one_command
 from sriov_bootstrap.formats.steps import Steps, TooMuch
 
 INSTALL = re.compile(r"\s*(?:install|remove)\s+\S+\s+")
@@ -105,13 +98,7 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
     Several that differ in their device alone, as those of a loop, are one.
     """
     found = [
-        (
-            write,
-            devices,
-            tuple(
-                number for text in write.numbers if (number := number_of(text, search.pfs, search.links)) is not None
-            ),
-        )
+        (write, devices, _numbers_of(write, search))
         for write in writes
         if (devices := devices_of(write.paths, search.links)) is not None
     ]
@@ -126,6 +113,11 @@ def known_writes(writes: Iterable[Write], search: Search) -> tuple[Known, ...]:
         before = merged[key].devices if key in merged else ()
         merged[key] = Known(write, tuple(dict.fromkeys((*before, *devices))), numbers, at in last)
     return tuple(merged.values())
+
+
+def _numbers_of(write: Write, search: Search) -> tuple[int, ...]:
+    found = (number_of(text, search.pfs, search.links) for text in write.numbers)
+    return tuple(number for number in found if number is not None)
 
 
 def _steps_of(write: Write, numbers: tuple[int, ...]) -> tuple[int, ...]:

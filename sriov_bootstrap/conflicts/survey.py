@@ -133,9 +133,7 @@ def mentions_vfs(text: str) -> bool:
 
 def _spells_count(text: str) -> bool:
     folded = text.lower()
-    if (
-        "sriov_num" in folded or "sriov_total" in folded
-    ):  # also as the beginning of a glob, or to make the one of the other
+    if "sriov_num" in folded or "sriov_total" in folded:  # also as a glob begins, or to make the one of the other
         return True
     return ("vfs" in folded or "function" in folded) and any(spelling in folded for spelling in SPELLINGS)
 

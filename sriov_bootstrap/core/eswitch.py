@@ -91,21 +91,10 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
     changes = wish.mode != actual.mode
     if changes and (refused := around.refused_modes.get(pf.pci_address)) and refused.is_about(wish.mode):
         return SwitchSteps(before, refused=Verdict(Reason.ESWITCH_MODE, refused.message, refused.hint))
-    driver = driver_of(pf.driver)
-    is_first = _comes_first(pf, around.mode_first)
     remakes = changes and remakes_vfs(pf, around.mode_first)
     makes = pf.num_vfs != target or remakes
     allow = around.force or rule.when_in_use is WhenInUse.REPLACE
-    number = 0 if is_first else target
-    step = SetEswitchMode(
-        pf.pci_address,
-        actual.mode,
-        wish.mode,
-        number,
-        allow_in_use=allow,
-        precedes_count=is_first,
-        may_precede_count=driver.mode_before_binding and not is_first,
-    )
+    step = _mode_step(pf, (actual.mode, wish.mode), target, around.mode_first, allow=allow)
     functions = rule.port_functions(target) if makes or changes else functions_to_set(rule, pf)
     needs_set_up = makes or changes or bool(functions) or lacks(wish, actual)
     return SwitchSteps(
@@ -113,10 +102,25 @@ def plan_switch(desired: DesiredPf, pf: PfFacts, target: int, around: Surroundin
         (step,) if changes or (makes and pf.num_vfs) else (),
         (SetUpEswitch(pf.pci_address, wish, target, functions),) if needs_set_up and _has_more(wish, target) else (),
         remakes=remakes,
-        binds_late=changes and driver.mode_before_binding and not is_first,
+        binds_late=changes and step.may_precede_count,
         holds_drivers=holds,
         verdict=_held_verdict(pf, wish, actual, remakes=remakes) if changes and not allow else None,
         victims=_victims(pf, actual, remakes=remakes) if changes and allow else (),
+    )
+
+
+def _mode_step(
+    pf: PfFacts, modes: tuple[str, EswitchMode], target: int, mode_first: Collection[str], *, allow: bool
+) -> SetEswitchMode:
+    """From one mode to the other, with no VFs or with `target`, as the driver takes it."""
+    is_first = _comes_first(pf, mode_first)
+    return SetEswitchMode(
+        pf.pci_address,
+        *modes,
+        0 if is_first else target,
+        allow_in_use=allow,
+        precedes_count=is_first,
+        may_precede_count=driver_of(pf.driver).mode_before_binding and not is_first,
     )
 
 

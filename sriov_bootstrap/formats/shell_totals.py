@@ -16,13 +16,13 @@ SOME_TOTAL = 64  # to find out whether it can be calculated at all
 
 def calculate(text: str, values: Callable[[str], tuple[str, ...]]) -> str:
     """What an expression comes to, as text; UNKNOWN if it is not known. `values`: what a variable may be."""
-
-    def _number(name: str) -> int | None:
-        found = values(name)
-        return kernel_number(found[0]) if len(found) == 1 else None
-
-    number = evaluate(text, _number)
+    number = evaluate(text, lambda name: only_number(values(name)))
     return _of_total(text, values) or UNKNOWN if number is None else str(number)
+
+
+def only_number(values: tuple[str, ...]) -> int | None:
+    """What a variable is, if it can be one number alone."""
+    return kernel_number(values[0]) if len(values) == 1 else None
 
 
 def _of_total(text: str, values: Callable[[str], tuple[str, ...]]) -> str | None:

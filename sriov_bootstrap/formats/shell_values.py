@@ -7,13 +7,12 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from sriov_bootstrap.formats.kernel_number import kernel_number
 from sriov_bootstrap.formats.shell_arithmetic import evaluate
 from sriov_bootstrap.formats.shell_files import ScriptFiles
 from sriov_bootstrap.formats.shell_parameters import change_values
 from sriov_bootstrap.formats.shell_state import MAX_VALUES, ShellState, Values, limit_values
 from sriov_bootstrap.formats.shell_tokens import end_of_bracket, plain
-from sriov_bootstrap.formats.shell_totals import calculate
+from sriov_bootstrap.formats.shell_totals import calculate, only_number
 from sriov_bootstrap.formats.shell_unknowns import UNKNOWN, UNSET, unknown_from
 from sriov_bootstrap.formats.steps import Steps
 
@@ -133,10 +132,6 @@ class Expander:
         values = list(itertools.islice(self.texts(text, state, depth + 1), MAX_VALUES))
         return limit_values(calculate(plain(value), lambda name: self._values(name, state)) for value in values)
 
-    def _number(self, name: str, state: ShellState) -> int | None:
-        values = self._values(name, state)
-        return kernel_number(values[0]) if len(values) == 1 else None
-
     def _parameter(self, text: str, state: ShellState, depth: int) -> Values:
         found = PARAMETER.fullmatch(text)
         if not found or depth > MAX_DEPTH:
@@ -164,7 +159,7 @@ class Expander:
             return f"{name}[{keys[0]}]"
         if len(keys) != 1 or UNKNOWN in keys[0]:
             return ""
-        number = evaluate(keys[0], lambda variable: self._number(variable, state))
+        number = evaluate(keys[0], lambda variable: only_number(self._values(variable, state)))
         known = state.known.get(f"!{name}[@]", ("",))[0].split("\n")
         if number is None:
             return f"{name}[{keys[0]}]"
