@@ -6,6 +6,7 @@ firmware. Groups in /sys/kernel/iommu_groups show that an IOMMU is in use, ACPI 
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ IORT = "IORT"  # Arm's, which has an SMMU or none: formats/iort.py
 NAMES = {INTEL: ("VT-d", "DMAR"), AMD: ("AMD-Vi", "IVRS")}
 # Documentation/admin-guide/kernel-parameters.txt; each takes a list.
 SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
+INITS = "--"  # what follows is for init: the kernel itself stops reading here (kernel/params.c), kmod and systemd do not
 
 
 NO_SMMU = Finding(
@@ -72,9 +74,12 @@ def _missing_iommu(host: Host, survey: KernelSurvey, tables: tuple[str, ...]) ->
     if not present:
         return _firmware_off(host, survey)
     seen = f"/sys/firmware/acpi/tables/{present} exists, but /sys/kernel/iommu_groups is empty"
-    if word := _off_parameter(survey.command_line):
+    words = tuple(takewhile(INITS.__ne__, survey.command_line))
+    if word := _off_parameter(words):
         return _parameter_off(host, survey, word, seen)
-    if present == "DMAR" and BUILT_IN not in host.kernel_config.splitlines() and not _is_on(survey.command_line):
+    if present == "DMAR" and BUILT_IN not in host.kernel_config.splitlines() and not _is_on(words):
+        if _is_on(survey.command_line):
+            return _parameter_of_init(host, survey, seen)
         return _parameter_missing(replace(host, cpu_vendor=INTEL), survey, seen)
     option = "CONFIG_AMD_IOMMU" if present == "IVRS" else "CONFIG_INTEL_IOMMU"
     if present != "VIOT" and host.kernel_config and f"{option}=y" not in host.kernel_config.splitlines():
@@ -119,6 +124,13 @@ def _parameter_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Fi
     return Finding(
         "SB-E102", "host", f"the kernel command line turns the IOMMU off: {word}", evidence=evidence, remedy=remedy
     )
+
+
+def _parameter_of_init(host: Host, survey: KernelSurvey, seen: str) -> Finding:
+    at = _first_line(survey.boot_sources, WORD)
+    problem = f"{WORD} is after {INITS} on the kernel command line, where it is for init alone"
+    remedy = f"move {WORD} before {INITS} in {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
+    return Finding("SB-E102", "host", problem, evidence=f"/proc/cmdline has {INITS}; {seen}", remedy=remedy)
 
 
 def _parameter_missing(host: Host, survey: KernelSurvey, seen: str) -> Finding:

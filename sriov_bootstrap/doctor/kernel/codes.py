@@ -26,7 +26,7 @@ virtual IOMMU.
 The kernel needs a parameter, has been told to leave the IOMMU off, or was built without support for it. Intel's needs
 intel_iommu=on unless the kernel was built with CONFIG_INTEL_IOMMU_DEFAULT_ON, as Debian's is. AMD's needs nothing:
 amd_iommu=on, found in many guides, does not exist and does no harm. Arm's needs nothing either. iommu=pt affects speed
-only and enables nothing.
+only and enables nothing. A parameter after -- on the command line is for init, and the kernel does not see it.
 
 Looked at: /sys/kernel/iommu_groups, which is empty; the ACPI table in /sys/firmware/acpi/tables, which exists;
 /proc/cmdline; /boot/config-KERNEL.
