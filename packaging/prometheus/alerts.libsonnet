@@ -264,8 +264,9 @@
           'SriovVfsBlockedByVm',
           'info',
           degraded('reason="in_use"'),
-          pf + ' waits for a VM to release its VFs',
-          'The number of VFs could not be changed for a day, because VFs that would have to be destroyed are in use. ' + vfs,
+          pf + ' waits until what uses it lets go',
+          'What the rule asks for (the number of VFs, or the eswitch mode) could not be set for a day: VFs that would be destroyed ' +
+          'are in use, or a bond, a bridge or Open vSwitch has the PF. ' + vfs,
           hold='1d',
         ),
 
@@ -294,19 +295,22 @@
     }] + if c.verifyMaxAgeDays == 0 then [] else [{
       name: 'sriov-bootstrap-verify',
       rules: [
-        // 0: not since the host booted. The day is for whoever verifies hosts after a reboot.
+        // 0: not since the host booted. The day is for whoever verifies hosts after a reboot. Without VFs there is nothing to
+        // prove: a rule may ask for none, or for a NIC that this host need not have.
         alert(
           'SriovVerifyOverdue',
           'info',
           |||
-            %(proved)s == 0
-            or
-            time() - %(proved)s > %(seconds)d
+            (%(proved)s == 0 or time() - %(proved)s > %(seconds)d)
+            and on (%(host)s, rule)
+            %(desired)s > 0
           ||| % {
-            proved: last('sriov_verify_last_success_timestamp_seconds'),
+            host: host,
+            desired: last('sriov_pf_vfs_desired'),
+            proved: last('sriov_verify_last_success_timestamp_seconds', c.verifySelector),
             seconds: c.verifyMaxAgeDays * 86400,
           },
-          '{{ $labels.instance }}: no VF of rule "{{ $labels.rule }}" was proved of late',
+          '{{ $labels.instance }}: no VF of rule "{{ $labels.rule }}" has been verified recently',
           '{{ if $value }}The last proof that a VM gets a working VF is {{ $value | humanizeDuration }} old{{ else }}Since the host ' +
           'booted, no VM has shown that it gets a working VF{{ end }}: verify was not run, or it failed.',
           hold='1d',

@@ -39,9 +39,12 @@
     // regularly. 0: no such alert. The file sriov-bootstrap.verify.yaml, which nothing loads by itself, has it with 7.
     verifyMaxAgeDays: 0,
 
+    // Additional matchers of SriovVerifyOverdue alone, such as 'instance!~"compute-7:.+"' for hosts that cannot verify.
+    verifySelector: '',
+
     // Findings of doctor that have alerts of their own, and those that explain why a PF is not as desired, which other alerts
     // cover while it is not. `sriov-bootstrap doctor explain` lists all codes.
-    findingsWithOtherAlerts: 'SB-E7(01|04|07|08|10|11|12)',
+    findingsWithOtherAlerts: 'SB-E7(01|04|07|08|10|11|12|18)',
     findingsOfPfs: 'SB-E2.+',
   },
 }

@@ -43,16 +43,25 @@ from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.surroundings import Surroundings
 from sriov_bootstrap.core.switch_actions import SetDevlinkParams, SetEswitchMode, SetUpEswitch, SwitchSteps
 
+
+def made_anew(pf: str = "the PF") -> str:
+    """How VFs are made once more, from the mode that was found: nothing is released that a rule still asks for."""
+    return (
+        f"take its rule out of the config, sriov-bootstrap release {pf}, put the rule back, and sriov-bootstrap --once;"
+        " or reboot"
+    )
+
+
 LAG_ACTIVE = "active"  # mlx5/core/lag/debugfs.c, state_show
 LAG_HINT = "make the bond of both PFs, with both in switchdev mode: VFs get their driver as soon as it is offloaded"
 LAG_BOUND_HINT = (
-    "free the VFs of both PFs, then sriov-bootstrap release each of them, and sriov-bootstrap --once before the bond"
-    " is made; or reboot"
+    "free the VFs of both PFs, take the rules of both out of the config, sriov-bootstrap release each of them, put the"
+    " rules back, and sriov-bootstrap --once before the bond is made; or reboot"
 )
 LAG_UNKNOWN_HINT = "mount debugfs: systemctl start sys-kernel-debug.mount; a locked down kernel may not show it"
 FUNCTIONS_HINT = (
-    "a VF's driver reads it while it binds, so it is set for new VFs: once they are free, sriov-bootstrap release the"
-    " PF, then sriov-bootstrap --once; devlink port show says whether the device has it at all"
+    f"a VF's driver reads it while it binds, so it is set for new VFs: once they are free, {made_anew()}; devlink port"
+    " show says whether the device has it at all"
 )
 LATER_HINT = "this is applied automatically once they are released"
 MASTER_HINT = (
@@ -63,9 +72,7 @@ READ_HINT = "journalctl -k shows the driver's messages; sriov-bootstrap --once a
 UNSUPPORTED_HINT = (
     "remove [pf.eswitch] from the rule, or use a NIC, a driver and firmware that have one: docs/offload.md lists them"
 )
-STEERING_HINT = (
-    "the driver takes it only in legacy mode: free its VFs, sriov-bootstrap release the PF, then sriov-bootstrap --once"
-)
+STEERING_HINT = f"the driver takes it only in legacy mode: free its VFs, {made_anew()}"
 
 
 def question_of(pci_address: str, rule: PfRule) -> DevlinkQuestion:

@@ -1,10 +1,12 @@
 """When an operator may have VFs removed, and whose they are."""
 
+import re
+
 import pytest
 
 from builders import PF, PF2, make_config, make_netdev, make_pf, make_rule
 from sriov_bootstrap.base.errors import NotOursError
-from sriov_bootstrap.core import ours, release
+from sriov_bootstrap.core import eswitch, ours, release
 from sriov_bootstrap.core.actions import SetAutoprobe, SetNumVfs
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.desired import DesiredPf
@@ -15,6 +17,7 @@ from sriov_bootstrap.core.plan import plan_pf
 from sriov_bootstrap.core.report import Leftover
 from sriov_bootstrap.core.state import PendingRestart, State
 from sriov_bootstrap.core.surroundings import Surroundings
+from sriov_bootstrap.doctor.nic.switch_codes import SWITCH_CODES
 
 FOUR, TWO = make_pf(num_vfs=4), make_pf(num_vfs=2)
 OURS = {PF: frozenset({100, 101})}
@@ -127,3 +130,20 @@ def test_a_release_that_removed_vfs_is_a_change_of_this_pf_alone(changed_at: flo
     after = release.fold_into(saved, PF, (FOUR,), jam=None, changed_at=changed_at)
     assert (after.changed_at, after.vfs_changed_at, after.pending) == kept
     assert after.known == {PF: FOUR.incarnations}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        eswitch.LAG_BOUND_HINT,
+        eswitch.FUNCTIONS_HINT,
+        eswitch.STEERING_HINT,
+        SWITCH_CODES["SB-W236"].text,
+        SWITCH_CODES["SB-W240"].text,
+    ],
+)
+def test_who_is_told_to_release_a_pf_with_a_rule_is_told_to_take_that_out_first(text: str) -> None:
+    before, found, after = " ".join(text.split()).partition("sriov-bootstrap release")
+    assert found
+    assert re.search(r"take (its rule|the rules of both|both rules) out of the config, $", before)
+    assert re.search(r"put the rules? back, and sriov-bootstrap --once", after)

@@ -10,6 +10,7 @@ from sriov_bootstrap.core.eswitch import (
     UNSUPPORTED_HINT,
     awaits_lag,
     lack_verdict,
+    made_anew,
     missing_representors,
     no_eswitch,
     ports_of_switch,
@@ -115,7 +116,7 @@ def _check_steering(wish: DesiredPf, pci_address: str, actual: EswitchFacts) -> 
     if steering := wrong_steering(wish.rule, actual):
         found, wanted = steering
         problem = f'{STEERING} is {found}, and rule "{wish.rule.name}" asks for {wanted}'
-        remedy = f"free its VFs, sriov-bootstrap release {pci_address}, then sriov-bootstrap --once"
+        remedy = f"free its VFs, {made_anew(pci_address)}"
         evidence = f"devlink dev param show: {STEERING}"
         yield Finding("SB-W236", pci_address, problem, evidence=evidence, remedy=remedy)
 

@@ -63,8 +63,8 @@ that in legacy mode only, so the service sets it before the mode, and cannot onc
 
 Looked at: the devlink parameter flow_steering_mode, against the rule.
 
-What to do: once no VF of the PF is in use, sriov-bootstrap release PF, which returns to legacy mode, then
-sriov-bootstrap --once. Or reboot.
+What to do: once no VF of the PF is in use, take its rule out of the config, sriov-bootstrap release PF, which returns to
+legacy mode, put the rule back, and sriov-bootstrap --once. Or reboot.
 """,
     ),
     "SB-W237": Explanation(
@@ -119,7 +119,8 @@ Looked at: lag/state of the PF in debugfs (/sys/kernel/debug/mlx5), and whether 
 
 What to do: make the bond, of both PFs and no other, in a mode that the card offloads (active-backup, balance-xor,
 802.3ad); journalctl -k shows what mlx5 says of it. If VFs had a driver before, free them, and let sriov-bootstrap make
-them again: sriov-bootstrap release PF for both, then sriov-bootstrap --once, then the bond. Or reboot.
+them again: take both rules out of the config, sriov-bootstrap release PF for both, put the rules back, and
+sriov-bootstrap --once, then the bond. Or reboot.
 """,
     ),
 }

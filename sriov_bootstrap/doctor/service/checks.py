@@ -42,10 +42,12 @@ def _is_active(survey: ServiceSurvey) -> bool | None:
 
 def _check_boot(survey: ServiceSurvey) -> Iterator[Finding]:
     for text in survey.now.switches:
+        problem = "is switched off: no VFs will be created at the next boot"
         remedy = f"remove {text}, then: systemctl start {UNIT}"
-        yield Finding(
-            "SB-E703", UNIT, "is switched off: no VFs will be created at the next boot", evidence=text, remedy=remedy
-        )
+        if _is_active(survey):
+            problem = "is switched off, but goes on until it is stopped"
+            remedy = f"systemctl stop {UNIT}, or remove {text}"
+        yield Finding("SB-E703", UNIT, problem, evidence=text, remedy=remedy)
     if UNIT in survey.masked or survey.unit.get("LoadState") == "masked":
         remedy = f"systemctl unmask {UNIT} && systemctl enable --now {UNIT}"
         yield Finding(

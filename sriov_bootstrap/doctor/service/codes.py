@@ -33,13 +33,14 @@ What to do: systemctl enable sriov-bootstrap.service; if it is masked, first sys
         "sriov-bootstrap.service is switched off",
         """\
 One of the two kill switches is on: the file /etc/sriov-bootstrap/disabled, or sriov_bootstrap=0 on the kernel command
-line. The unit's conditions keep it from starting, without a visible failure.
+line. The unit's conditions keep it from starting, without a visible failure. A service that runs goes on until it is
+stopped.
 
 Looked at: the file, and /proc/cmdline of the running kernel.
 
 What to do: rm /etc/sriov-bootstrap/disabled, or remove the parameter from the kernel command line in the boot
-loader's config and reboot; then systemctl start sriov-bootstrap.service. If it is meant to stay off, remove the
-rules: nothing is asked for then.
+loader's config and reboot; then systemctl start sriov-bootstrap.service. If it is meant to stay off, systemctl stop
+sriov-bootstrap.service if it runs, and remove the rules: nothing is asked for then.
 """,
     ),
     "SB-E704": Explanation(

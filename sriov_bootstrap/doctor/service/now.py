@@ -5,6 +5,7 @@ from msgspec import Struct
 from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 
+GOES_ON = "sriov-bootstrap.service has passed since the boot: if it still runs, systemctl stop sriov-bootstrap"
 WITHOUT_UDEVD = "is down: VF losses are noticed up to 10 minutes late"
 
 
@@ -49,6 +50,8 @@ def now_of(state: State, monotonic: float, *, jam: Jam | None, switches: tuple[s
 def notes(now: Now) -> tuple[str, ...]:
     """For whoever operates this host: one line each, with what to type."""
     said = [f"switched off: {switch} keeps the unit from starting" for switch in now.switches]
+    if now.switches and now.has_passed and not now.late:
+        said.append(GOES_ON)
     if not now.has_udevd:
         said.append(f"systemd-udevd {WITHOUT_UDEVD}: systemctl status systemd-udevd")
     if now.jam:

@@ -144,6 +144,13 @@ def test_a_healthy_service_has_no_findings(survey: ServiceSurvey) -> None:
             id="switched off",
         ),
         pytest.param(
+            service(switches=("/etc/sriov-bootstrap/disabled",), unit=RUNS),
+            "SB-E703",
+            UNIT,
+            "is switched off, but goes on until it is stopped",
+            id="switched off, still running",
+        ),
+        pytest.param(
             service(unit={**RUNS, "ActiveState": "failed", "Result": "exit-code"}),
             "SB-E704",
             UNIT,
