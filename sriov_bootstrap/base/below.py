@@ -19,6 +19,7 @@ from sriov_bootstrap.base.reading import (
     Opened,
     is_anothers,
     is_open_to_others,
+    make_folder,
     open_regular,
     read_all_names,
     sync_folder,
@@ -155,7 +156,7 @@ class _Walk:
                 return self._location(name, status)
             if not status and make:
                 with suppress(FileExistsError):  # another process of ours has been faster
-                    os.mkdir(name, 0o755, dir_fd=self._open[-1])
+                    make_folder(name, self._open[-1])
                 sync_folder(self._open[-1])
             self._enter(name)
         return self._location(".", os.fstat(self._open[-1]))

@@ -20,6 +20,8 @@ NO_FILE = "is not a regular file"
 NULL_NUMBER = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 CHUNK_BYTES = 1 << 16
+FOLDER_MODE = 0o755
+ACL = "system.posix_acl_access"  # acl(5)
 
 
 class IrregularError(OSError):
@@ -123,6 +125,8 @@ def distrust_file(path: str, status: os.stat_result) -> str:
     if is_open_to_others(status):
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
         return f"is writable by users other than root (mode {mode}): chmod go-w {shell_quoted(path)}"
+    if _has_acl_to_write(path, status):
+        return f"may be writable by users other than root, by its ACL: setfacl -b {shell_quoted(path)}"
     return ""
 
 
@@ -134,7 +138,33 @@ def distrust_folders(folders: Iterable[tuple[str, os.stat_result]]) -> str:
             return f"is in {folder}, which is owned by {who}"
         if is_open_to_others(status) and not status.st_mode & stat.S_ISVTX:  # sticky as /tmp
             return f"is in {folder}, where users other than root could replace it: chmod go-w {shell_quoted(folder)}"
+        if _has_acl_to_write(folder, status):
+            remedy = f"setfacl -b {shell_quoted(folder)}"
+            return f"is in {folder}, whose ACL may let users other than root replace it: {remedy}"
     return ""
+
+
+def _has_acl_to_write(path: str, status: os.stat_result) -> bool:
+    """Whether the mode's bits of the group are the mask of an ACL that lets somebody write."""
+    if not status.st_mode & stat.S_IWGRP:
+        return False
+    try:
+        return bool(os.getxattr(path, ACL))
+    except OSError:  # there is none, or this file system has none
+        return False
+
+
+def make_folder(name: str, folder: int | None = None) -> None:
+    """Make a folder that all users may look into, whatever the umask, in the open `folder`; FileExistsError.
+
+    A umask of 027 is usual on hardened hosts, and who reads what we write there are other users: the exporter, QEMU, nova.
+    """
+    os.mkdir(name, FOLDER_MODE, dir_fd=folder)
+    descriptor = os.open(name, FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        os.fchmod(descriptor, FOLDER_MODE)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: int) -> None:

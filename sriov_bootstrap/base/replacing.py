@@ -9,11 +9,10 @@ import os
 import stat
 
 from sriov_bootstrap.base.below import Below
-from sriov_bootstrap.base.reading import FLAGS, sync_folder
+from sriov_bootstrap.base.reading import ACL, FLAGS, sync_folder
 
 NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READABLE = 0o644
-ACL = "system.posix_acl_access"
 # Hashes of the old text, and rights that the kernel takes away from who writes.
 NOT_KEPT = ("security.ima", "security.evm", "security.capability", "trusted.")
 

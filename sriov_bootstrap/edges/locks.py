@@ -48,12 +48,14 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import BusyError
 from sriov_bootstrap.base.printable import to_json
+from sriov_bootstrap.base.reading import make_folder
 from sriov_bootstrap.base.undecodable import UNDECODABLE
 from sriov_bootstrap.base.vanishing import names_in
 from sriov_bootstrap.core.surroundings import Jam
@@ -197,10 +199,12 @@ def _open_lock(path: str) -> int:
 
 
 def _make_folders(path: str) -> None:
-    """One by one: makedirs would create the parents as open as the umask allows."""
-    folder = path.rpartition("/")[0]
-    for level in (folder.rpartition("/")[0], folder):
-        os.makedirs(level, mode=0o755, exist_ok=True)
+    """Those above a path. makedirs would create them as open, or as closed, as the umask makes them."""
+    folder = path.rpartition("/")[0] or "/"
+    if not os.path.isdir(folder):
+        _make_folders(folder)
+        with suppress(FileExistsError):  # another process of ours has been faster
+            make_folder(folder)
 
 
 def _open_earlier(path: str) -> int | None:

@@ -95,10 +95,11 @@ def test_a_mask_is_empty_below_every_root(root: Path) -> None:
     assert Below(str(root)).read("/etc/x", MIB) == b""
 
 
-def test_folders_are_made_only_where_they_are_asked_for(root: Path) -> None:
+@pytest.mark.parametrize("umask", [0, 0o022, 0o027, 0o077])
+def test_folders_are_made_only_where_they_are_asked_for_and_for_all_users(root: Path, umask: int) -> None:
     with pytest.raises(FileNotFoundError), Below(str(root)).place("/a/b/c"):
         pass
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
         with Below(str(root)).place("/a/b/c", make=True) as place:
             assert (place.name, place.status) == ("c", None)

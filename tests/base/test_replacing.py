@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from sriov_bootstrap.base.errors import LinkError
-from sriov_bootstrap.base.replacing import ACL, remove_file, replace_file
+from sriov_bootstrap.base.reading import ACL
+from sriov_bootstrap.base.replacing import remove_file, replace_file
 
 NOBODY = 65534
 NO_ID = 0xFFFFFFFF

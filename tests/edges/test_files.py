@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from sriov_bootstrap.edges.files import Files
 ETC, USR, RUN = "etc/sriov-bootstrap", "usr/lib/sriov-bootstrap", "run/sriov-bootstrap"
 STATE = f"{RUN}/state"
 NOBODY = 65534
+NO_ID = 0xFFFFFFFF
 
 
 @pytest.fixture
@@ -142,6 +144,36 @@ def test_only_root_decides_which_file_is_found(
     (tmp_path / folder).chmod(mode)
     (found,) = files.read_config()
     assert found.problem == problem.format(tmp_path / folder, tmp_path / folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (f"{ETC}/config.toml", "may be writable by users other than root, by its ACL: setfacl -b {}"),
+        (ETC, "is in {0}, whose ACL may let users other than root replace it: setfacl -b {0}"),
+    ],
+    ids=["file", "folder"],
+)
+def test_an_acl_that_lets_others_write_is_no_roots_decision(
+    tmp_path: Path, files: Files, name: str, problem: str
+) -> None:
+    write(tmp_path / ETC / "config.toml", b"x")
+    path = tmp_path / name
+    set_acl_or_skip(path, 6)
+    assert [file.problem for file in files.read_config()] == [problem.format(path)]
+    set_acl_or_skip(path, 4)
+    assert [file.problem for file in files.read_config()] == [""]
+
+
+def set_acl_or_skip(path: Path, bits: int) -> None:
+    """acl(5) as the kernel takes it: user::rwx, user:65534:bits, group::r-x, mask::bits, other::r-x."""
+    entries = ((1, 7, NO_ID), (2, bits, NOBODY), (4, 5, NO_ID), (16, bits, NO_ID), (32, 5, NO_ID))
+    try:
+        os.setxattr(path, reading.ACL, struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *one) for one in entries))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        pytest.skip("this file system has no ACLs")
 
 
 def test_named_files_replace_the_search(tmp_path: Path) -> None:

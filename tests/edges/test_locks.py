@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import signal
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,6 +99,20 @@ def test_the_lock_names_its_holder_and_nobody_before_it(tmp_path: Path, locks: L
     path.write_bytes(b"4194304 was here for a long time\n")
     with locks.hold(LOCK, timeout_seconds=0, waiting=never):
         assert path.read_text().split() == [f"{os.getpid()}"]
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o027, 0o077])
+def test_other_users_may_look_into_the_folders_of_locks(tmp_path: Path, locks: Locks, umask: int) -> None:
+    """The exporter reads what is in them, and QEMU boots from there."""
+    before = os.umask(umask)
+    try:
+        with locks.hold(LOCK, timeout_seconds=0, waiting=never):
+            pass
+    finally:
+        os.umask(before)
+    made = [folder for folder in (tmp_path / LOCK).parents if folder.is_relative_to(tmp_path) and folder != tmp_path]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in made} == {0o755}
+    assert stat.S_IMODE((tmp_path / LOCK).stat().st_mode) == 0o600
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path, locks: Locks) -> None:

@@ -141,6 +141,17 @@ def test_removal_from_an_image_leaves_this_host_alone(control: Path, root: Root)
     assert not any(path.exists() for path in in_image)
 
 
+def test_no_folder_that_somebody_makes_where_a_lock_was_breaks_a_purge(control: Path, root: Root) -> None:
+    """/run/lock is writable for all users."""
+    (root.folder / "run/lock/sriov-bootstrap.lock").mkdir(parents=True)
+    ours = (control / "postrm").read_text().partition("# Automatically added")[0]
+    root.write("postrm", ours)
+    written = root.write("etc/modprobe.d/sriov-bootstrap-igb.conf", "")
+    command = ["unshare", "--map-root-user", f"--root={root.folder}", "sh", "/postrm", "purge"]
+    subprocess.run(["env", "-i", "PATH=/usr/bin:/bin", *command], check=True)
+    assert not written.exists()
+
+
 def test_the_service_is_enabled_by_presets_as_well() -> None:
     assert "./usr/lib/systemd/system-preset/80-sriov-bootstrap.preset" in deb("--contents")
 
