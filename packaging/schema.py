@@ -25,6 +25,7 @@ NUM_VFS = {
     ]
 }
 SECTIONS = {
+    "PfRule": "PF RULES",  # it has a key mtu, as VFs have
     "Match": "SELECTORS",
     "VfTable": "ATTRIBUTES OF VFS",  # both have a key mac
     "Eswitch": "THE SWITCH IN A NIC",

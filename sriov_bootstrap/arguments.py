@@ -25,7 +25,7 @@ examples:
 
 exit codes:
   0  every PF is as desired          2  wrong usage or config       130  interrupted
-  1  unexpected error                3  some PF is not as desired
+  1  could not be done, or error     3  some PF is not as desired
 
 files: /etc/sriov-bootstrap/config.toml, config.d/*.toml in /usr/lib, /etc and /run/sriov-bootstrap
 manual: man 8 sriov-bootstrap, man 5 sriov-bootstrap.toml"""

@@ -22,7 +22,7 @@ class VerbHelp(NamedTuple):
 
 VERB_HELP = {
     "run": VerbHelp(
-        "the daemon: apply, watch udev, repair, serve metrics",
+        "the daemon: apply, watch udev, repair, write the page of metrics",
         """\
 Runs a pass at once, then after udev events, after SIGHUP (systemctl reload),
 and every ten minutes. The unit sriov-bootstrap.service runs it; by hand, use

@@ -232,7 +232,7 @@
           'warning',
           last('sriov_bootstrap_config_valid') + ' == 0',
           '{{ $labels.instance }}: the config of sriov-bootstrap has an error',
-          'The last good config stays in force while the daemon runs. After the next boot there is none, and no VFs are made. If all mistakes are in [[pf.vf]] tables, the new one is in force without these.',
+          'The last good config stays in force while the daemon runs. After the next boot there is none, and no VFs are made. If all mistakes are in [[pf.vf]] tables, the new config is in force without those tables.',
           hold='10m',
         ),
 

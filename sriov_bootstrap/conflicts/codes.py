@@ -251,8 +251,8 @@ the rule leaves VFs to the kernel, the SR-IOV agent takes a VF bound to vfio-pci
 
 GENERATED_FORMATS = frozenset({Format.UNIT, Format.UDEV, Format.LINK, Format.NETPLAN, Format.NETWORK_MANAGER})
 GENERATED = """\
-If another program writes the file, such as netplan or anything below /run, cloud-init /etc/netplan/50-cloud-init.yaml,
-the finding names what it is made from: change that instead."""
+If the file is generated (by netplan, or by anything else below /run; /etc/netplan/50-cloud-init.yaml by cloud-init),
+the finding names its source: change that instead."""
 
 
 def _explanation(kind: ConflictKind, *, is_error: bool) -> Explanation:

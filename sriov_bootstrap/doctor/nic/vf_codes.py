@@ -111,8 +111,8 @@ have to be probed again; journalctl -k -g ADDRESS shows the driver's messages, a
     "SB-W221": Explanation(
         "NetworkManager manages netdevs of VFs",
         """\
-NetworkManager brings them up and requests addresses on them. A VF that is up counts as in use, for sriov-bootstrap
-and for anything that wants to pass it through, and each one keeps a DHCP client running.
+NetworkManager brings them up and requests addresses on them. A VF with an address of its own counts as in use, for
+sriov-bootstrap and for anything that wants to pass it through, and each one keeps a DHCP client running.
 
 Looked at: managed= in /run/NetworkManager/devices/IFINDEX of each VF's netdev, while NetworkManager is running, so that
 any kind of rule that keeps it away is taken into account. A netdev without a carrier has no such record: it counts if

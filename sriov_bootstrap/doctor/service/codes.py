@@ -47,7 +47,7 @@ sriov-bootstrap.service if it runs, and remove the rules: nothing is asked for t
         "sriov-bootstrap.service is not running",
         """\
 Existing VFs stay. VFs lost to a driver reload, a reset or a replaced NIC are not created again, no service is
-restarted for them, and there are no metrics.
+restarted for them, and the metrics stay as the last pass left them.
 
 Looked at: systemctl show sriov-bootstrap.service: ActiveState, Result.
 
@@ -163,12 +163,12 @@ What to do: sriov-bootstrap release ADDRESS removes them, unless they are in use
     "SB-E714": Explanation(
         "[metrics] web_config cannot be used",
         """\
-The file that says who may read the metrics, or a file that it names, is broken. The daemon keeps the last valid one
-in force; after its next start the endpoint stays closed, and the alerts report the host as gone.
+The file that says who may read the metrics, or a file that it names, is broken. The last valid one stays in force;
+after the next boot the endpoint stays closed, and the alerts report the host as gone.
 
 Looked at: the file that [metrics] web_config names and the files named there, with the code of check-config.
 
-What to do: correct it, then run sriov-bootstrap check-config. It takes effect at the next connection.
+What to do: correct it, then run sriov-bootstrap check-config. It takes effect at once: the endpoint is restarted for it.
 """,
     ),
     "SB-W715": Explanation(
