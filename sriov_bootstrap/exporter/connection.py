@@ -6,7 +6,6 @@ together not for much longer. A peer has at most one buffer of unprocessed bytes
 """
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
@@ -15,7 +14,7 @@ from typing import cast
 import h11
 
 from sriov_bootstrap.exporter.protocols import AccessRules, Channel, House, OnVerdict
-from sriov_bootstrap.exporter.refusals import Peer, Refusal
+from sriov_bootstrap.exporter.refusals import Peer, Refusal, peer_at
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_REQUESTS = 100  # of one connection: at a scrape every 15 s that is 25 minutes
@@ -46,7 +45,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.peer = _peer_at(transport.get_extra_info("peername"))
+        self.peer = peer_at(transport.get_extra_info("peername"))
         self._transport.set_write_buffer_limits(high=0)  # blocked until the kernel has all of it
         self._deadline = asyncio.get_running_loop().call_later(self._endpoint.request_seconds, self._be_late)
         self._endpoint.admit(self)
@@ -251,12 +250,3 @@ def _refuse_two_lengths(request: h11.Request) -> None:
     """h11 takes the chunks. A proxy before us that takes the length has let another request through (RFC 9112, 6.1)."""
     if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
         raise h11.RemoteProtocolError("Content-Length beside Transfer-Encoding")
-
-
-def _peer_at(name: tuple[str, int] | None) -> Peer:
-    """None: it is gone already."""
-    address = name[0] if name else ""
-    if ":" not in address:
-        return Peer(address, address)
-    prefix = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])[:8]
-    return Peer(address, socket.inet_ntop(socket.AF_INET6, prefix + bytes(8)) + "/64")

@@ -4,9 +4,10 @@ A check is bcrypt, 70 ms of CPU or more, which the event loop must not wait for.
 costs one check, and never waits after that; a thousand peers with wrong ones cost a fraction of one CPU.
 
 A peer waiting for its first check must not wait for those that guess. Addresses take turns: next is one that has not
-guessed wrong, or not for the longest time. Within an address the newest is next, chosen before a wrong answer is sent:
-a peer that guesses again is then older than any that came in between, however many guess. MAX_WAITING per address may
-wait; the oldest gives way, and only learns so with the next result, or asking again would push the others out.
+guessed wrong, or not for the longest time; refusals.py says which count as one. Within an address the newest is next,
+chosen before a wrong answer is sent: a peer that guesses again is then older than any that came in between, however
+many guess. MAX_WAITING per address may wait; the oldest gives way, and only learns so with the next result, or asking
+again would push the others out.
 
 An unknown name is checked too, against the hash of an existing one: how long the answer takes does not reveal which
 names exist.

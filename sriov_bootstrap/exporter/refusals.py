@@ -4,6 +4,7 @@ The first one is logged at once, those in the minute after it are only counted, 
 Passwords have a line for each address, and if too many addresses guess, one line for all the others.
 """
 
+import socket
 from collections import OrderedDict
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from sriov_bootstrap.exporter.lines import LogLine
 QUIET_SECONDS = 60.0
 MAX_NETWORKS = 32  # with a line a minute of their own
 EVERYBODY, OTHERS = "everybody", "others"  # who is no address
+LOOPBACK = "loopback"
+IPV6_LOOPBACK = bytes(15) + b"\x01"
+MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96: IPv4, on a socket that is for both
 
 
 class Refusal(StrEnum):
@@ -39,10 +43,31 @@ GUESSES = {Refusal.WRONG, Refusal.UNCHECKED}
 
 
 class Peer(NamedTuple):
-    """`network`: whom its limits are for. A host has one IPv4 address, and all of an IPv6 /64."""
+    """`network`: whom its limits are for, see network_of()."""
 
     address: str = ""
     network: str = ""
+
+
+def peer_at(name: object) -> Peer:
+    """`name`: see socket.getpeername(). None: it is gone already. All peers of a Unix socket are one network, ""."""
+    address = str(name[0]) if isinstance(name, tuple) else ""
+    return Peer(address, network_of(address))
+
+
+def network_of(address: str) -> str:
+    """What whoever has this address can have as well: they share its limits, or new addresses would be without any.
+
+    A host has one IPv4 address, and all of an IPv6 /64. Every user of this host has all of 127.0.0.0/8, and ::1.
+    """
+    if ":" not in address:
+        return LOOPBACK if address.startswith("127.") else address
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    if packed == IPV6_LOOPBACK:
+        return LOOPBACK
+    if packed.startswith(MAPPED):
+        return network_of(socket.inet_ntop(socket.AF_INET, packed[len(MAPPED) :]))
+    return socket.inet_ntop(socket.AF_INET6, packed[:8] + bytes(8)) + "/64"
 
 
 class _Said:

@@ -11,7 +11,7 @@ from typing import Self, cast
 
 import pytest
 
-from endpoints import LONG, WatchedEndpoint
+from endpoints import LONG, STAND_IN, WatchedEndpoint
 from sriov_bootstrap.exporter.addresses import listener
 from sriov_bootstrap.exporter.connection import MAX_REQUESTS
 from sriov_bootstrap.exporter.endpoint import MAX_BURST, MAX_CONNECTIONS, TURN_SECONDS
@@ -43,9 +43,10 @@ async def serving(
 
 
 @asynccontextmanager
-async def peer(endpoint: WatchedEndpoint, *, host: str = "127.0.0.1") -> AsyncIterator[Streams]:
+async def peer(endpoint: WatchedEndpoint, *, host: str = "127.0.0.1", source: str = "") -> AsyncIterator[Streams]:
     """A connection whose end is not held against the test: many tests are about resets."""
-    reader, writer = await asyncio.open_connection(host, endpoint.port)
+    local_addr = (source, 0) if source else None
+    reader, writer = await asyncio.open_connection(host, endpoint.port, local_addr=local_addr)
     try:
         yield reader, writer
     finally:
@@ -370,11 +371,15 @@ def test_500_idle_peers_do_not_keep_a_scrape_out() -> None:
     run(test)
 
 
-def test_an_address_with_many_connections_costs_no_other_its_own() -> None:
+@pytest.mark.parametrize("source", ["127.0.0.1", "127.0.{}.{}"], ids=["one address", "a new one each time"])
+def test_an_address_with_many_connections_costs_no_other_its_own(source: str) -> None:
+    """All of 127.0.0.0/8 is one: every user of the host has it."""
+
     async def test() -> None:
         async with serving() as endpoint, AsyncExitStack() as stack:
-            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=("127.0.0.2", 0))
-            greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_BURST)]
+            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=(STAND_IN, 0))
+            sources = [source.format(number // 250, number % 250 + 1) for number in range(2 * MAX_BURST)]
+            greedy = [await stack.enter_async_context(peer(endpoint, source=address)) for address in sources]
             oldest[1].write(GET)
             assert (await oldest[0].readuntil(PAGE)).startswith(b"HTTP/1.1 200")
             await asyncio.gather(*(dropped(reader) for reader, _ in greedy[: 2 * MAX_BURST - MAX_CONNECTIONS]))
@@ -406,7 +411,7 @@ def test_who_is_new_costs_no_other_address_its_connection() -> None:
     async def test() -> None:
         async with serving() as endpoint, AsyncExitStack() as stack:
             endpoint.grace_seconds = 0.0
-            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=("127.0.0.2", 0))
+            oldest = await asyncio.open_connection("127.0.0.1", endpoint.port, local_addr=(STAND_IN, 0))
             await endpoint.until_admitted(1)
             endpoint.grace_seconds = 0.2
             greedy = [await stack.enter_async_context(peer(endpoint)) for _ in range(2 * MAX_CONNECTIONS)]
@@ -418,10 +423,11 @@ def test_who_is_new_costs_no_other_address_its_connection() -> None:
     run(test)
 
 
-def test_the_limits_of_an_ipv6_peer_are_those_of_its_network() -> None:
+@pytest.mark.parametrize("host", LOCALHOST)
+def test_the_limits_of_a_peer_are_those_of_its_network(host: str) -> None:
     async def test() -> None:
         async with serving() as endpoint:
-            await ask(endpoint, b"nonsense\r\n\r\n", host="::1")
+            await ask(endpoint, b"nonsense\r\n\r\n", host=host)
             assert endpoint.refused == {Refusal.MALFORMED: 1}  # endpoints.py has seen of whom
 
     run(test)

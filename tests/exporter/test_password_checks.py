@@ -19,7 +19,7 @@ from sriov_bootstrap.exporter.password_checks import (
     WRONG,
     Checks,
 )
-from sriov_bootstrap.exporter.refusals import Peer, Refusal
+from sriov_bootstrap.exporter.refusals import Peer, Refusal, peer_at
 
 CHEAP, DEAR = "$2y$04$cheap", "$2y$12$dear"
 HOME = Peer("192.0.2.1", "192.0.2.1")
@@ -265,7 +265,20 @@ def thief(number: int) -> Peer:
     return Peer(f"198.51.100.{number}", f"198.51.100.{number}")
 
 
-@pytest.mark.parametrize("guessers", [[HOME] * 40, [thief(1)] * 40, [thief(number) for number in range(40)]])
+def loopback(number: int) -> Peer:
+    return peer_at((f"127.0.{number // 250}.{number % 250 + 1}", 40000))
+
+
+@pytest.mark.parametrize(
+    "guessers",
+    [
+        [HOME] * 40,
+        [thief(1)] * 40,
+        [thief(number) for number in range(40)],
+        [loopback(number) for number in range(40)],
+    ],
+    ids=["same address", "another", "one each", "loopback"],
+)
 def test_a_first_check_waits_for_one_guess_however_many_guess(stage: Stage, guessers: list[Peer]) -> None:
     """Each guesses again as soon as it is told; between two of them comes who knows the password."""
     asked = 0
@@ -294,6 +307,28 @@ def test_a_first_check_waits_for_one_guess_however_many_guess(stage: Stage, gues
     stage.end_job(RIGHT)
     assert stage.answers["prometheus"] is True
     assert stage.ask("prometheus") is True
+
+
+def test_a_first_check_waits_for_one_guess_though_each_is_from_a_new_loopback_address(stage: Stage) -> None:
+    """Whoever has an account on the host has 16 million of them, of which none has guessed before."""
+    asked = 0
+
+    def guess() -> None:
+        nonlocal asked
+        asked += 1
+        stage.ask(f"thief {asked}", password=b"guess %d" % asked, peer=loopback(asked))
+
+    guess()
+    stage.end_job(WRONG)
+    guess()
+    stage.advance(PAUSE_SECONDS * 1.5)
+    assert stage.ask("prometheus") is None
+    for _ in range(40):
+        guess()
+    stage.end_job(WRONG)
+    guess()
+    stage.advance(PAUSE_SECONDS * 1.5)
+    assert [job.password for job in stage.jobs] == [b"guess 1", b"guess 2", b"secret"]
 
 
 def test_who_has_not_guessed_goes_first_and_who_guessed_takes_turns(stage: Stage) -> None:

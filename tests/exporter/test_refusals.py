@@ -1,10 +1,61 @@
 """What is said of what the endpoint refuses: the first at once, then a line a minute with a number."""
 
+import pytest
+
 from sriov_bootstrap.exporter.lines import LogLine
-from sriov_bootstrap.exporter.refusals import MAX_NETWORKS, QUIET_SECONDS, Peer, Refusal, Refusals
+from sriov_bootstrap.exporter.refusals import (
+    LOOPBACK,
+    MAX_NETWORKS,
+    QUIET_SECONDS,
+    Peer,
+    Refusal,
+    Refusals,
+    network_of,
+    peer_at,
+)
 
 THIEF = Peer("198.51.100.1", "198.51.100.1")
 OTHER = Peer("198.51.100.2", "198.51.100.2")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("12.7.0.1", "12.7.0.1"),
+        ("127.0.0.1", LOOPBACK),
+        ("127.255.255.254", LOOPBACK),
+        ("::1", LOOPBACK),
+        ("::2", "::/64"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("fe80::1", "fe80::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::ffff:127.3.4.5", LOOPBACK),
+        ("", ""),
+    ],
+)
+def test_limits_are_for_all_addresses_that_one_peer_can_have(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        (("192.0.2.1", 40000), Peer("192.0.2.1", "192.0.2.1")),
+        (("127.0.0.2", 40000), Peer("127.0.0.2", LOOPBACK)),
+        (("fe80::1", 40000, 0, 3), Peer("fe80::1", "fe80::/64")),
+        (None, Peer()),
+        ("", Peer()),
+        ("/run/own-name", Peer()),
+        (b"\0own-name", Peer()),
+    ],
+    ids=["IPv4", "loopback", "IPv6", "gone", "unnamed", "path", "abstract"],
+)
+def test_a_peer_is_known_by_the_name_of_its_socket(name: object, peer: Peer) -> None:
+    assert peer_at(name) == peer
 
 
 def wrong(**fields: str | int) -> LogLine:

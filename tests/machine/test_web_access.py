@@ -25,7 +25,7 @@ from sriov_bootstrap.exporter.endpoint import GRACE_SECONDS, MAX_CONNECTIONS
 from sriov_bootstrap.exporter.password_checks import MAX_WAITING
 from sriov_bootstrap.exporter.protocols import AccessRules
 from sriov_bootstrap.exporter.public import PUBLIC
-from sriov_bootstrap.exporter.refusals import Peer, Refusal
+from sriov_bootstrap.exporter.refusals import LOOPBACK, Peer, Refusal
 from sriov_bootstrap.exporter.serve import make_rules
 from sriov_bootstrap.machine.web_access import WebAccess
 
@@ -530,7 +530,7 @@ def test_scrapes_go_on_while_passwords_are_guessed(site: Site) -> None:
 
 def test_who_guesses_is_told_of_by_address_and_name(site: Site) -> None:
     users(site, prometheus="correct horse")
-    home = Peer("127.0.0.1", "127.0.0.1")
+    home = Peer("127.0.0.1", LOOPBACK)
     assert statuses(site, None, data=request()) == [401]
     assert statuses(site, None, data=request(credentials=("prometheus", "guess"))) == [401]
     assert site.refused == [(Refusal.ANONYMOUS, home, ""), (Refusal.WRONG, home, "prometheus")]

@@ -40,6 +40,7 @@ STARTS: Final = 5
 OURS: Final = "ours"
 LOCK: Final = Path(__file__).parents[2] / "packaging/locks/runtime.txt"
 SCRAPER: Final = Path(__file__).parent / "scraper.py"
+ELSEWHERE: Final = scenes.own_address()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,13 @@ SCENES: Final = [
     Scene("HTTP/2 without TLS", scenes.upgrade, wishes=None),
     Scene("500 TLS peers that never speak", scenes.idle(500), is_tls=True),
     Scene("plain HTTP on the TLS port", scenes.plain_at_tls, is_tls=True, wishes=None),
-    Scene("33 peers that guess passwords, different address", scenes.guessers("127.0.0.2"), **LOGINS),
+    Scene("33 peers that guess passwords, different address", scenes.guessers(ELSEWHERE), **LOGINS),
     Scene("33 peers that guess passwords, same address", scenes.guessers("127.0.0.1"), **LOGINS),
-    Scene("600 peers from one address next to another", scenes.crowd_of_one_address, wishes={"source": "127.0.0.2"}),
+    Scene(
+        "600 peers from one address next to another",
+        scenes.crowd_of_one_address(ELSEWHERE),
+        wishes={"source": ELSEWHERE},
+    ),
 ]
 
 

@@ -10,9 +10,11 @@ from sriov_bootstrap.exporter.connection import Connection
 from sriov_bootstrap.exporter.endpoint import Endpoint
 from sriov_bootstrap.exporter.protocols import AccessRules
 from sriov_bootstrap.exporter.public import PUBLIC
-from sriov_bootstrap.exporter.refusals import Peer, Refusal
+from sriov_bootstrap.exporter.refusals import LOOPBACK, Peer, Refusal
 
 LONG: Final = 1000.0  # a test is over before
+STAND_IN: Final = "127.9.9.9"  # who comes from here counts as ELSEWHERE: a test only has loopback addresses
+ELSEWHERE: Final = Peer("192.0.2.1", "192.0.2.1")
 
 
 class WatchedEndpoint(Endpoint):
@@ -55,8 +57,10 @@ class WatchedEndpoint(Endpoint):
 
     def admit(self, connection: Connection) -> None:
         self.admitted += 1
+        if connection.peer.address == STAND_IN:
+            connection.peer = ELSEWHERE
         super().admit(connection)
 
     def _keep(self, refusal: Refusal, peer: Peer) -> None:
-        assert peer.network in {"127.0.0.1", "127.0.0.2", "::/64"}
+        assert peer.network in {LOOPBACK, ELSEWHERE.network}
         self.refused[refusal] += 1
