@@ -18,6 +18,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line, printable
 from sriov_bootstrap.core.config import Metrics
+from sriov_bootstrap.core.decode import effective
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import credential
@@ -35,8 +36,19 @@ ACCESS, SAID = f"{FOLDER}/access", f"{FOLDER}/said"
 DROP_IN = "/run/systemd/system/{}.d/50-sriov-bootstrap.conf"
 DEFAULT = ("127.0.0.1:10049", "[::1]:10049")  # as the socket's unit has it
 SYSTEMCTL_SECONDS = 60.0
+BROKEN = "config"  # an extra of what was made of a broken config, which is no last good state
+CLOSED = "the endpoint stays closed until this is corrected: the config may protect it, or switch it off"
 ROUNDS = 5  # of a config that changes all the time; then the unit's own retry
 FILTERS = ("IPAddressAllow=", "IPAddressDeny=")
+
+
+class _MetricsTable(Struct):
+    """[metrics], as far as it is known. `is_partial`: of a config that is broken elsewhere."""
+
+    metrics: Metrics
+    problems: tuple[str, ...] = ()
+    is_known: bool = True
+    is_partial: bool = False
 
 
 class _Target(Struct):
@@ -84,27 +96,41 @@ class _Units:
         self._report(problems, hint, wanted.textfile)
         return wanted.is_final and problems == wanted.problems
 
-    def _metrics(self) -> tuple[Metrics, tuple[str, ...]]:
-        """What was in force stays while the config is broken; the daemon, which then serves the defaults, says why."""
+    def _read_table(self) -> _MetricsTable:
         try:
-            return load_config(self._machine, None).config.metrics, ()
+            return _MetricsTable(load_config(self._machine, None).config.metrics)
         except ConfigError as error:
-            said = self._last_settings()
-            before = Metrics(listen=said["listen"], web_config=said["web_config"]) if said else Metrics()
-            return before, error.problems
+            return self._table_meanwhile(error.problems)
+
+    def _table_meanwhile(self, problems: tuple[str, ...]) -> _MetricsTable:
+        """While the config is broken: what was in force stays. If nothing was, as after a boot, [metrics] alone counts.
+
+        Unless it was made of a broken config itself: that is found anew, as more may be said of it by now.
+        """
+        said = self._last_settings()
+        if said and BROKEN not in said:
+            return _MetricsTable(Metrics(listen=said["listen"], web_config=said["web_config"]), problems)
+        from sriov_bootstrap.core.metrics_alone import metrics_alone  # only a broken config needs it
+
+        found = metrics_alone(effective(self._machine.read_config()))
+        if found is None:
+            return _MetricsTable(Metrics(listen=""), (*problems, CLOSED), is_known=False)
+        return _MetricsTable(found, problems, is_partial=True)
 
     def _last_settings(self) -> dict[str, str]:
         said = credential.extras(self._files.read_private(ACCESS))
         return said if said.keys() >= {"listen", "web_config"} else {}
 
     def _decide(self) -> _Target:
-        metrics, problems = self._metrics()
+        table = self._read_table()
+        metrics = table.metrics
         if self._machine.switches():
             return _Target(textfile=metrics.textfile)
         addresses, port = parse_listen(metrics.listen) or ((), 0)
         listening = tuple(host_and_port(address, port) for address in present_addresses(addresses))
-        # Fixing the config counts as a change: no retry before that.
-        wanted = _Target(listening, problems=problems, textfile=metrics.textfile)
+        # Fixing the config counts as a change: no retry before that. Only what keeps it closed is looked at again.
+        problems, is_final = table.problems, table.is_known
+        wanted = _Target(listening, problems=problems, textfile=metrics.textfile, is_final=is_final)
         if not wanted.addresses:
             return wanted
         value = credential.Access()
@@ -122,6 +148,7 @@ class _Units:
                     wanted.addresses = ()
             wanted.watched = tuple(web.paths)
         more = {"listen": metrics.listen, "web_config": metrics.web_config, "program": __version__}
+        more |= {BROKEN: "broken"} if table.is_partial else {}
         wanted.access = wanted.access or credential.dump(value, **more)
         return wanted
 

@@ -36,12 +36,16 @@ _ONLY_OF_PF = frozenset(PfRule.__struct_fields__) - {*VfTable.__struct_fields__}
 
 
 class ConfigFile(Struct, frozen=True):
-    """A file as read; `problem` says why it could not be."""
+    """A file as read; `problem` says why it could not be, or why it does not count.
+
+    `untrusted`: what is in one that users other than root could change; None if that was not the problem.
+    """
 
     path: str
     data: bytes = b""
     problem: str = ""
     is_drop_in: bool = False
+    untrusted: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -86,7 +90,7 @@ def decode_without_bad_tables(files: Iterable[ConfigFile]) -> tuple[Config, tupl
     pf_rules: dict[str, PfRule] = {}
     origins: dict[str, str] = {}  # a rule's name, "" for [openstack] -> the file that says it
     for file in files:
-        found, document = _parse(file)
+        found, document = parse(file)
         if not found:
             found, rules = _check(file.path, document)
             mistakes += (
@@ -142,7 +146,8 @@ def _openstack_conflicts(config: Config, origins: dict[str, str]) -> list[str]:
     ]
 
 
-def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
+def parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
+    """What is wrong with the file as a whole; or nothing, and what it says."""
     if file.problem:
         return [f"{file.path}: {file.problem}"], {}
     if len(file.data) > MAX_FILE_BYTES:
@@ -159,7 +164,7 @@ def _parse(file: ConfigFile) -> tuple[list[str], dict[str, Any]]:
 def _check(path: str, document: dict[str, Any]) -> tuple[list[str], list[PfRule]]:
     """Every problem of one file, such as unknown keys, wrong types and impossible values; and its rules."""
     problems = unknown_keys(document, Config, where=path)
-    problems += [problem for name in document if name != "pf" for problem in _check_table(path, name, document[name])]
+    problems += [problem for name in document if name != "pf" for problem in check_table(path, name, document[name])]
     entries = document.get("pf", [])
     if not isinstance(entries, list):
         return [*problems, f"{path}: pf: write [[pf]], with double brackets: there may be several"], []
@@ -171,7 +176,8 @@ def _check(path: str, document: dict[str, Any]) -> tuple[list[str], list[PfRule]
     return problems, rules
 
 
-def _check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401 - TOML gives anything
+def check_table(path: str, name: str, table: Any) -> list[str]:  # noqa: ANN401 - TOML gives anything
+    """Every problem of one table other than [[pf]]."""
     if name not in TABLES:
         return []
     where = f"{path}: [{name}]"

@@ -265,7 +265,8 @@ def _read_searched(root: str, path: str, *, is_drop_in: bool) -> ConfigFile:
     try:
         with Below(root).place(path, any_link=True) as place, place.open_file() as file:
             if problem := distrust_file(name, file.status) or distrust_folders((*_folders_of(root), *place.folders)):
-                return ConfigFile(name, problem=problem, is_drop_in=is_drop_in)
+                untrusted = file.read(MAX_FILE_BYTES, is_cut=True)
+                return ConfigFile(name, problem=problem, is_drop_in=is_drop_in, untrusted=untrusted)
             return _config_file(name, file, is_drop_in=is_drop_in)
     except OSError as error:
         return ConfigFile(name, problem=_why_unread(error), is_drop_in=is_drop_in)

@@ -11,7 +11,7 @@ import pytest
 from certificates import Authority
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.commands.metrics_config import ACCESS, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
+from sriov_bootstrap.commands.metrics_config import ACCESS, CLOSED, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
 from sriov_bootstrap.edges.child import Completed
 from sriov_bootstrap.exporter import credential
 from sriov_bootstrap.machine.host_machine import HostMachine
@@ -21,6 +21,11 @@ SHOW = ["show", "--value", "--property=DropInPaths", "sriov-bootstrap.service"]
 MOVED = [["daemon-reload"], ["stop", SERVICE, SOCKET], *START]
 WATCHED = ["--no-block", "try-restart", WATCH]
 SERVES_ANEW = [["try-restart", SERVICE], *START]
+STOPPED = [["stop", SERVICE, SOCKET]]
+MISTAKE = "[[pf]]\nnumvfs = 1\n"
+OFF = '[metrics]\nlisten = ""\n'
+USERS = 'basic_auth_users: {prometheus: "$2b$10$1dIELCS0mtj0wOw5TIBfsuFkqBZM4KO7/w4dKwT4y38146kvdcMO."}\n'
+USR, ETC, RUN = (f"{folder}/sriov-bootstrap/config.d" for folder in ("usr/lib", "etc", "run"))
 
 
 class Systemctl:
@@ -251,10 +256,119 @@ def test_a_broken_config_leaves_in_force_what_was_and_is_not_tried_again(host: H
     assert (host.access, host.drop_in()[-1], host.code) == (before, "ListenStream=127.0.0.1:9", ExitCode.OK)
 
 
-def test_a_broken_config_from_the_start_serves_as_the_daemon_does_without_one(host: Host) -> None:
-    host.tree.configure("[[pf\n")
+@pytest.mark.parametrize("text", ["[[pf\n", MISTAKE, "[[pf # not of metrics\n"])
+def test_a_broken_config_from_the_start_that_says_nothing_of_the_endpoint_serves_as_none_does(
+    host: Host, text: str
+) -> None:
+    host.tree.configure(text)
     assert host.bring() == SERVES_ANEW
-    assert (host.access, host.code) == (credential.Access(), ExitCode.OK)
+    assert (host.access, host.drop_in(), host.code) == (credential.Access(), [], ExitCode.OK)
+
+
+def test_a_mistake_elsewhere_from_the_start_takes_no_protection_away(host: Host, site: Site) -> None:
+    site.web.write_text(USERS)
+    host.tree.configure(f'{MISTAKE}[metrics]\nweb_config = "{site.web}"\n')
+    assert host.bring() == [["daemon-reload"], WATCHED, *SERVES_ANEW]
+    assert (list(host.access.users), host.code) == (["prometheus"], ExitCode.OK)
+    assert host.bring() == START
+
+
+@pytest.mark.parametrize("before", ["", OFF], ids=["from the start", "later"])
+def test_a_mistake_elsewhere_opens_nothing_that_is_switched_off(host: Host, before: str) -> None:
+    if before:
+        host.tree.configure(before)
+        host.bring()
+    host.tree.configure(MISTAKE + OFF)
+    assert host.bring() == STOPPED
+    assert (host.code, host.has_access) == (ExitCode.OK, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[pf\n[metrics]\nweb_config = "/web.yml"\n',
+        '[metrics]\nlisten = "localhost"\n',
+        f"{MISTAKE}[metric]\n{OFF[10:]}",
+    ],
+)
+def test_what_may_be_protected_stays_closed_until_it_is_corrected_and_is_said_once(
+    host: Host, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    host.tree.configure(text)
+    assert host.bring() == STOPPED
+    assert (host.code, host.has_access) == (ExitCode.ERROR, False)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"<3>metrics: {host.tree.root}/etc/sriov-bootstrap/config.toml: ")
+    assert said[-1] == f"<3>metrics: {CLOSED}"
+    host.bring()
+    assert capsys.readouterr().err == ""
+    host.tree.configure("")
+    assert host.bring() == SERVES_ANEW
+    assert host.code == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("drop_ins", "asked", "lines"),
+    [
+        ({f"{USR}/10.toml": OFF}, STOPPED, []),
+        ({f"{RUN}/10.toml": OFF}, STOPPED, []),
+        ({f"{USR}/10.toml": OFF, f"{ETC}/10.toml": ""}, SERVES_ANEW, []),
+        ({f"{USR}/10.toml": '[metrics]\nlisten = ":1"\n', f"{RUN}/20.toml": OFF}, STOPPED, []),
+        ({f"{RUN}/10.toml": OFF, f"{USR}/20.toml": '[metrics]\nlisten = "[::1]:2"\n'}, MOVED, ["ListenStream=[::1]:2"]),
+        ({f"{RUN}/10.toml": "[[pf\n[metrics]\n"}, STOPPED, []),
+    ],
+    ids=["of the image", "of this boot", "masked", "the last one", "by name", "broken itself"],
+)
+def test_drop_ins_count_in_their_order_beside_a_broken_file(
+    host: Host, drop_ins: dict[str, str], asked: list[list[str]], lines: list[str]
+) -> None:
+    host.tree.configure(MISTAKE)
+    for name, text in drop_ins.items():
+        host.tree.write(name, text)
+    assert host.bring() == asked
+    assert host.drop_in()[-1:] == lines
+
+
+@pytest.mark.parametrize(("text", "asked"), [("[boot]\n", SERVES_ANEW), (OFF, STOPPED)])
+def test_a_file_that_others_could_change_keeps_closed_what_it_may_be_about(
+    host: Host, text: str, asked: list[list[str]]
+) -> None:
+    host.tree.write("etc/sriov-bootstrap/config.toml", text).chmod(0o646)
+    assert host.bring() == asked
+
+
+def test_a_folder_that_cannot_be_read_keeps_the_endpoint_closed(host: Host) -> None:
+    host.tree.write(ETC, "no folder")
+    assert host.bring() == STOPPED
+    assert host.code == ExitCode.ERROR
+
+
+def test_a_broken_config_beside_a_broken_web_config_serves_nobody_and_both_are_said(
+    host: Host, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.web.write_text("tls_server_config: [")
+    host.tree.configure(f'{MISTAKE}[metrics]\nweb_config = "{site.web}"\n')
+    assert host.bring() == [*STOPPED, ["daemon-reload"], WATCHED]
+    assert (host.has_access, host.code) == (False, ExitCode.ERROR)
+    said = capsys.readouterr().err
+    assert 'unknown key "numvfs"' in said
+    assert f"{site.web}: not YAML" in said
+
+
+def test_what_was_made_of_a_broken_config_is_no_last_good_state(host: Host) -> None:
+    host.tree.configure("[[pf\n")
+    host.bring()
+    host.tree.write(f"{RUN}/50.toml", OFF)
+    assert host.bring() == STOPPED
+
+
+def test_the_first_good_state_after_a_broken_one_is_the_last_good_one(host: Host) -> None:
+    host.tree.configure("[[pf\n")
+    host.bring()
+    host.tree.configure("")
+    assert host.bring() == SERVES_ANEW
+    host.tree.configure("[metrics\n")
+    assert host.bring() == START
 
 
 def test_an_upgrade_is_served_by_the_new_program(host: Host) -> None:

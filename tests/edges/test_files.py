@@ -115,7 +115,9 @@ def test_only_root_decides_what_is_in_a_config_that_is_found(
     path.write_text("x")
     os.chown(path, uid, gid)
     path.chmod(mode)
-    assert [file.problem for file in files.read_config()] == [problem.format(path)]
+    (found,) = files.read_config()
+    assert (found.problem, found.data) == (problem.format(path), b"" if problem else b"x")
+    assert found.untrusted == (b"x" if problem else None)
     assert [file.problem for file in Files(config_paths=(str(path),)).read_config()] == [""]
 
 
