@@ -44,6 +44,18 @@ def test_every_unit_is_in_it() -> None:
     assert {f"./usr/lib/systemd/system/{unit.name}" for unit in (ROOT / "units").iterdir()} <= contents
 
 
+def test_the_links_of_runbooks_lead_somewhere_on_a_host() -> None:
+    """Alerts name them below /usr/share/sriov-bootstrap, which has not all pages."""
+    contents = {line.split()[-1] for line in deb("--contents").splitlines()}
+    links = {
+        f"./usr/share/sriov-bootstrap/{name}"
+        for page in (ROOT / "docs/runbooks").glob("*.md")
+        for name in re.findall(r"\]\(\.\./([^)#]+)", page.read_text())
+    }
+    assert links
+    assert links <= contents
+
+
 class Root(Chroot):
     """A folder as the root of a host, with Debian's own dpkg; what it asks of systemd is written down."""
 
