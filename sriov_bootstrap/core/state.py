@@ -92,8 +92,9 @@ REQUESTED = Handover(is_asked=True)
 class State(Struct, frozen=True):
     """state.json.
 
-    `passed_at`: when the last pass ended, `changed_at`: when VFs last changed, 0 if never since boot; both on
-    CLOCK_MONOTONIC, which clock changes do not affect.
+    `passed_at`: when the last pass ended, `changed_at`: when VFs last changed, 0 if never since boot; `saved_at`: when
+    this was written, or could not be, which tells which of two is newer; all on CLOCK_MONOTONIC, which clock changes do
+    not affect.
     `known`: the incarnations of each PF's VFs as the last pass left them; `incomplete`: PFs with VFs that we created
     and that still wait for their driver; `short`: PFs that created fewer VFs than asked for; `ours`: the VFs that we
     created, or that existed in the number that a rule asked for, until they are gone; `contests`: PFs whose number
@@ -109,6 +110,7 @@ class State(Struct, frozen=True):
     report: PassReport = PassReport()
     last_success_at: float = 0.0
     passed_at: float = 0.0
+    saved_at: float = 0.0
     changed_at: float = 0.0
     pending: PendingRestart | None = None
     known: dict[str, frozenset[int]] = {}
@@ -159,13 +161,27 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
 
 
 def latest(kept: State, on_disk: State) -> State:
-    """Of what could not be saved and what the file says the later one, which is nearly always the first.
+    """Of what could not be saved and what the file says the newer one.
 
-    A pass that began with it may have saved what it was about to do, and died: then nobody has heard of that.
+    Another process may have saved since; so may a pass that began with `kept` and died, of which nobody has heard.
     """
-    is_begun = on_disk.pending is not None and on_disk.pending.changed_at is None
-    was_begun = kept.pending is not None and kept.pending.changed_at is None
-    return on_disk if is_begun and not was_begun and on_disk.passed_at == kept.passed_at else kept
+    return on_disk if on_disk.saved_at > kept.saved_at else kept
+
+
+def keep(kept: State | None, left: State, *, is_saved: bool) -> State | None:
+    """What a process still has to keep, beside the file, once a job of it has ended; None: all is in the file.
+
+    `kept`: what it kept before, `left`: the state as the job left it. A round of restarts that began before the pass
+    that is kept ended does not know what that pass did, even if it saved later: all that counts of it is what becomes
+    of the units.
+    """
+    if kept is None or (left.passed_at, left.saved_at) >= (kept.passed_at, kept.saved_at):
+        return None if is_saved else left
+    if left.passed_at == kept.passed_at:
+        return kept
+    units = left.pending or PendingRestart()
+    pending = kept.pending and replace(kept.pending, failed=units.failed, stopping=units.stopping)
+    return replace(kept, pending=pending, saved_at=max(kept.saved_at, left.saved_at))
 
 
 def _decode_leniently(data: bytes) -> State:

@@ -223,7 +223,8 @@ class Daemon:
     # -- other jobs --
 
     def _on_restarted(self, state: State | None) -> None:
-        self._state = state or self._state
+        if state and state.passed_at >= self._state.passed_at:  # else a pass has ended since it was read
+            self._state = state
         self._inspection.want()
         self._on_inspected()
 

@@ -242,12 +242,16 @@ class HostMachine(HostEdges):
     # -- what outlives a pass --
 
     def load_state(self) -> tuple[State, str]:
-        """state.json, or what could not be saved to it."""
+        """state.json, or what could not be saved to it, unless another process has saved since."""
         on_disk, note = state.load(self.files.read_state(), boot_id=self.procfs.boot_id())
-        return (state.latest(self._unsaved, on_disk), "") if self._unsaved else (on_disk, note)
+        if self._unsaved and state.latest(self._unsaved, on_disk) is self._unsaved:
+            return self._unsaved, ""
+        self._unsaved = None
+        return on_disk, note
 
     def save_state(self, value: State) -> str:
-        """Writes state.json."""
+        """Writes state.json, with the time."""
+        value = msgspec.structs.replace(value, saved_at=self.monotonic())
         problem = self.files.save_state(state.dump(value))
         self._saved, self._unsaved = value, value if problem else None
         is_awaited = any(pf.reason is Reason.LAG_INACTIVE for pf in value.report.pfs)
@@ -262,12 +266,12 @@ class HostMachine(HostEdges):
 
     @property
     def has_unsaved_state(self) -> bool:
-        """Whether the last save failed."""
+        """Whether the last save failed, and no other process has saved since."""
         return self._unsaved is not None
 
     def carry_over(self, value: State, *, is_saved: bool) -> None:
         """Gives this process what a child of it could not save."""
-        self._unsaved = None if is_saved else value
+        self._unsaved = state.keep(self._unsaved, value, is_saved=is_saved)
 
     @contextlib.contextmanager
     def pass_lock(self) -> Iterator[None]:

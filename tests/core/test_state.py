@@ -62,6 +62,7 @@ ACTIONS: tuple[Action, ...] = (
 FULL = State(
     boot_id="b",
     passed_at=7.0,
+    saved_at=8.0,
     report=PassReport(
         pfs=(LINE,), results=tuple(Result(one, Outcome.CHANGED) for one in ACTIONS), jam=Jam(1, PF, "x", 2.0)
     ),
@@ -87,12 +88,12 @@ def test_what_is_saved_is_loaded(saved: State) -> None:
 def test_a_state_of_the_version_before_is_loaded_with_all_that_it_counted() -> None:
     """The fields that have been added since are the ones cut out here."""
     older = json.loads(state.dump(FULL))
-    del older["ours"], older["report"]["leftovers"]
+    del older["ours"], older["report"]["leftovers"], older["saved_at"]
     del older["attributes"], older["contests"], older["counters"]["contested"], older["short"][PF]["is_proven"]
     loaded, note = state.load(json.dumps(older).encode(), boot_id="b")
     counters = replace(FULL.counters, contested={})
     assert (loaded, note) == (
-        replace(FULL, ours={}, contests={}, attributes={}, short={PF: Short(4, NOW)}, counters=counters),
+        replace(FULL, saved_at=0.0, ours={}, contests={}, attributes={}, short={PF: Short(4, NOW)}, counters=counters),
         "",
     )
 
@@ -306,30 +307,98 @@ def test_what_is_remembered_of_attributes_stays_small() -> None:
         assert len(state.dump(saved)) - empty < limit * 64 * 256
 
 
+DIED = PendingRestart(None, (PF,))
+
+
 @pytest.mark.parametrize(
     ("kept", "on_disk", "is_on_disk"),
     [
         pytest.param(
-            State(passed_at=50.0), State(passed_at=50.0, pending=PendingRestart(None, (PF,))), True, id="a pass died"
+            State(passed_at=50.0, saved_at=50.0),
+            State(passed_at=50.0, saved_at=60.0, pending=DIED),
+            True,
+            id="a pass died",
         ),
         pytest.param(
-            State(passed_at=90.0), State(passed_at=50.0, pending=PendingRestart(None, (PF,))), False, id="it ended well"
-        ),
-        pytest.param(
-            State(passed_at=50.0), State(passed_at=50.0, pending=PendingRestart(40.0, (PF,))), False, id="restarts made"
-        ),
-        pytest.param(
-            State(passed_at=50.0, pending=PendingRestart(None, (PF, PF2))),
-            State(passed_at=50.0, pending=PendingRestart(None, (PF,))),
+            State(passed_at=90.0, saved_at=90.0),
+            State(passed_at=50.0, saved_at=60.0, pending=DIED),
             False,
-            id="heard of it",
+            id="it ended well",
         ),
-        pytest.param(State(passed_at=50.0), State(), False, id="no file"),
+        pytest.param(
+            State(passed_at=50.0, saved_at=50.0), State(passed_at=90.0, saved_at=90.0), True, id="an operator's pass"
+        ),
+        pytest.param(
+            State(passed_at=50.0, saved_at=50.0), State(passed_at=40.0, saved_at=60.0), True, id="an operator's release"
+        ),
+        pytest.param(
+            State(passed_at=50.0, saved_at=95.0), State(passed_at=50.0, saved_at=50.0), False, id="a round of restarts"
+        ),
+        pytest.param(State(saved_at=50.0), State(saved_at=50.0), False, id="as new"),
+        pytest.param(State(saved_at=50.0), State(), False, id="no file"),
+        pytest.param(State(saved_at=50.0), State(passed_at=90.0), False, id="of a version that does not note it"),
     ],
 )
-def test_what_could_not_be_saved_is_newer_than_the_file_unless_a_pass_died_since(
+def test_what_could_not_be_saved_counts_unless_the_file_is_newer(
     kept: State,
     on_disk: State,
     is_on_disk: bool,  # noqa: FBT001
 ) -> None:
     assert state.latest(kept, on_disk) is (on_disk if is_on_disk else kept)
+
+
+PASSED = State(passed_at=60.0, saved_at=60.0, pending=PendingRestart(55.0, (PF,)))
+FAILED, STOPPING = {"nova-compute.service": FailedRestart(1, 65.0)}, {"neutron-sriov-agent.service": 66.0}
+
+
+@pytest.mark.parametrize(
+    ("kept", "left", "is_older"),
+    [
+        pytest.param(None, State(passed_at=50.0, saved_at=50.0), False, id="nothing kept"),
+        pytest.param(PASSED, State(passed_at=70.0, saved_at=70.0), False, id="the next pass"),
+        pytest.param(PASSED, State(passed_at=60.0, saved_at=70.0), False, id="restarts after it"),
+        pytest.param(PASSED, PASSED, False, id="restarts after it that changed nothing"),
+        pytest.param(replace(PASSED, saved_at=65.0), PASSED, True, id="the pass, heard of after the restarts after it"),
+    ],
+)
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_what_a_job_leaves_replaces_what_is_kept_unless_it_is_older(
+    kept: State | None, left: State, *, is_older: bool, is_saved: bool
+) -> None:
+    expected = kept if is_older else None if is_saved else left
+    assert state.keep(kept, left, is_saved=is_saved) is expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "left", "expected"),
+    [
+        pytest.param(
+            PASSED,
+            State(passed_at=50.0, saved_at=70.0, pending=PendingRestart(45.0, (PF2,), FAILED, STOPPING)),
+            replace(PASSED, saved_at=70.0, pending=PendingRestart(55.0, (PF,), FAILED, STOPPING)),
+            id="units to look at again",
+        ),
+        pytest.param(
+            replace(PASSED, pending=PendingRestart(55.0, (PF,), FAILED, STOPPING)),
+            State(passed_at=50.0, saved_at=70.0),
+            replace(PASSED, saved_at=70.0),
+            id="all restarted",
+        ),
+        pytest.param(
+            PASSED, State(passed_at=50.0, saved_at=55.0, pending=PendingRestart(45.0)), PASSED, id="saved before it"
+        ),
+        pytest.param(
+            replace(PASSED, pending=None),
+            State(passed_at=50.0, saved_at=70.0, pending=PendingRestart(45.0, (PF2,), FAILED)),
+            replace(PASSED, pending=None, saved_at=70.0),
+            id="no restart is owed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_of_restarts_beside_a_pass_that_is_kept_only_what_becomes_of_units_counts(
+    kept: State, left: State, expected: State, *, is_saved: bool
+) -> None:
+    after = state.keep(kept, left, is_saved=is_saved)
+    assert after == expected
+    assert state.latest(expected, left) is expected

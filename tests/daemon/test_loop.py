@@ -559,6 +559,16 @@ def test_passes_go_on_while_units_restart(settled: Stage) -> None:
     assert settled.passes == 4
 
 
+def test_a_round_of_restarts_that_has_not_heard_of_the_last_pass_takes_nothing_back(settled: Stage) -> None:
+    change(settled)
+    settled.advance(2.1)
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.end_pass(replace(degraded(Reason.IN_USE), passed_at=60.0))
+    settled.end_restarts(RESTARTED, state=replace(make_state(), passed_at=50.0))
+    assert settled.host.notified[-1] == f"STATUS=degraded: {PF}: {Reason.IN_USE}"
+
+
 # -- doctor --
 
 STALE_SPEC = Finding("SB-E401", "/etc/nova/nova.conf:3", "")

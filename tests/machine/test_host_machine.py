@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, PF2, PF3, vf_address
 from fakes_host import HostTree
@@ -386,10 +387,48 @@ def test_state_comes_back_after_a_restart_and_not_after_a_boot(tree: HostTree, m
 
 def test_state_that_could_not_be_saved_is_remembered_by_its_process(tree: HostTree, machine: HostMachine) -> None:
     (tree.root / "run/sriov-bootstrap/state/state.json").mkdir(parents=True)
-    state = State(boot_id="b007", last_success_at=7.0)
-    assert "could not be saved" in machine.save_state(state)
+    before = machine.monotonic()
+    assert "could not be saved" in machine.save_state(State(boot_id="b007", last_success_at=7.0))
     assert machine.has_unsaved_state
-    assert machine.load_state() == (state, "")
+    kept, note = machine.load_state()
+    assert before <= kept.saved_at <= machine.monotonic()
+    assert (kept, note) == (State(boot_id="b007", last_success_at=7.0, saved_at=kept.saved_at), "")
+
+
+@pytest.fixture
+def unsaved(tree: HostTree, machine: HostMachine) -> HostMachine:
+    """What this process had to save found no room, and there is room again."""
+    folder = tree.root / "run/sriov-bootstrap/state/state.json"
+    folder.mkdir(parents=True)
+    assert machine.save_state(State(boot_id="b007", passed_at=50.0, last_success_at=50.0)) != ""
+    folder.rmdir()
+    return machine
+
+
+def test_what_another_process_has_saved_since_counts_and_what_could_not_be_saved_is_forgotten(
+    tree: HostTree, unsaved: HostMachine
+) -> None:
+    """An operator's --once, while the daemon has only its memory."""
+    assert unsaved.load_state()[0].last_success_at == 50.0
+    assert HostMachine(root=str(tree.root)).save_state(State(boot_id="b007", last_success_at=90.0)) == ""
+    assert unsaved.load_state()[0].last_success_at == 90.0
+    assert not unsaved.has_unsaved_state
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_a_job_that_ends_after_a_newer_one_takes_nothing_back(unsaved: HostMachine, *, is_saved: bool) -> None:
+    """A round of restarts that began before the pass."""
+    kept, ended_at = unsaved.load_state()[0], unsaved.monotonic()
+    unsaved.carry_over(State(passed_at=40.0, saved_at=ended_at), is_saved=is_saved)
+    assert unsaved.load_state()[0] == replace(kept, saved_at=ended_at)
+
+
+def test_what_a_job_has_saved_or_could_not_save_is_what_is_known_from_then_on(unsaved: HostMachine) -> None:
+    later = State(boot_id="b007", passed_at=60.0, saved_at=unsaved.monotonic())
+    unsaved.carry_over(later, is_saved=False)
+    assert unsaved.load_state()[0] is later
+    unsaved.carry_over(replace(later, passed_at=70.0), is_saved=True)
+    assert (unsaved.has_unsaved_state, unsaved.load_state()[0]) == (False, State(boot_id="b007"))
 
 
 def test_holders_are_found_in_proc(tree: HostTree, machine: HostMachine) -> None:

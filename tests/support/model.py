@@ -78,6 +78,7 @@ class ModelHost(FakeMachine):
         self.under_way: Action | None = None
         self.crash_in: int | None = None
         self.unsaved: State | None = None
+        self.saves = 0
         self.lost: dict[str, int] = {}
         self.rewritten: dict[str, int] = {}
         self.there: frozenset[int] = frozenset()
@@ -243,11 +244,16 @@ class ModelHost(FakeMachine):
     def load_state(self) -> tuple[State, str]:
         """As HostMachine: what could not be saved is kept."""
         on_disk, note = state.load(self.data, boot_id=BOOT_ID)
-        return (state.latest(self.unsaved, on_disk), "") if self.unsaved else (on_disk, note)
+        if self.unsaved and state.latest(self.unsaved, on_disk) is self.unsaved:
+            return self.unsaved, ""
+        self.unsaved = None
+        return on_disk, note
 
     def save_state(self, value: State) -> str:
-        """As HostMachine."""
+        """As HostMachine; `now` may stand still between two, so they are numbered instead."""
         self._live()
+        self.saves += 1
+        value = replace(value, saved_at=float(self.saves))
         self.unsaved = value if self.save_problem else None
         if not self.save_problem:
             self.data = state.dump(value)
