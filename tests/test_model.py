@@ -645,8 +645,10 @@ class Host(RuleBasedStateMachine):
                 if host.units[name].active_state != "failed":
                     self._is_served(name)
         for result in report.results:
-            if result.outcome is UnitOutcome.FAILED and not self.has_lost_memory:
-                (self.felled.add if result.fate.startswith("tried again") else self.felled.discard)(result.unit)
+            is_unheard_of = result.may_have_begun and host.units[result.unit].active_state == "failed"
+            if (is_unheard_of or result.outcome is UnitOutcome.FAILED) and not self.has_lost_memory:
+                is_tried_again = is_unheard_of or result.fate.startswith("tried again")
+                (self.felled.add if is_tried_again else self.felled.discard)(result.unit)
 
 
 @pytest.mark.timeout(SECONDS_FOR_EXAMPLE * int(EXAMPLES or 250))

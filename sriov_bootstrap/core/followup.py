@@ -8,6 +8,10 @@ A unit that our restart stopped and that did not start again is tried three more
 is away for a minute, and nothing else starts it. In between it is systemd's turn (Restart=): a unit that is starting or
 stopping on its own is waited for. One that is inactive was stopped on purpose, and stays that way.
 
+If the bus goes away after systemd was asked for a restart, that may have stopped the unit as well, and nobody hears of
+it: the unit is looked at again, and has all its tries. If systemd was not asked, a unit that has failed since did so
+without us, and is not started.
+
 A graceful shutdown may take longer than we wait. Then our job is still systemd's to finish: the unit is looked at again
 until it has started, and gets no second job. Only one that takes STOPPING_SECONDS more has failed.
 """
@@ -84,7 +88,10 @@ ENDS = {
 
 
 class UnitResult(Struct, frozen=True):
-    """One restart and its end. `fate`: what becomes of one that failed, in words; `why`: what it was for."""
+    """One restart and its end. `fate`: what becomes of one that failed, in words; `why`: what it was for.
+
+    `may_have_begun`: of a BUS_ERROR, whether systemd was asked for it, or may have been.
+    """
 
     unit: str
     outcome: UnitOutcome
@@ -92,6 +99,7 @@ class UnitResult(Struct, frozen=True):
     message: str = ""
     fate: str = ""
     why: str = ""
+    may_have_begun: bool = False
 
     @property
     def words(self) -> str:
@@ -200,10 +208,10 @@ def _plan_retry(unit: UnitState, failed: FailedRestart, changed_at: float, now: 
 
 
 def _retry_at(failed: FailedRestart) -> float | None:
-    """None when it has been tried often enough."""
+    """None when it has been tried often enough; at once when nobody could tell how that ended."""
     if failed.tries > len(RESTART_RETRY_SECONDS):
         return None
-    return failed.at + RESTART_RETRY_SECONDS[failed.tries - 1]
+    return failed.at + (RESTART_RETRY_SECONDS[failed.tries - 1] if failed.tries else 0.0)
 
 
 def retry_failed(
@@ -211,7 +219,7 @@ def retry_failed(
 ) -> tuple[FollowUpReport, dict[str, FailedRestart]]:
     """What becomes of the restarts that failed in this round, and which units will be tried again.
 
-    A job that has not ended (TIMEOUT) is systemd's, which goes on with it.
+    A job that has not ended (TIMEOUT) is systemd's, which goes on with it. One with an unknown end costs no try.
     """
     waiting = [plan for plan in plans if plan.need in {Need.WAIT_TO_RETRY, Need.WAIT_TO_STOP}]
     kept = {plan.name: pending.failed[plan.name] for plan in waiting if plan.name in pending.failed}
@@ -228,6 +236,8 @@ def retry_failed(
                 fate = f"tried again in {due_at - now:.0f} s"
                 kept[result.unit] = failed
                 dues.append(due_at)
+        elif result.may_have_begun:
+            kept[result.unit] = FailedRestart(_tries(result.unit, pending), now)
         elif result.outcome is UnitOutcome.BUS_ERROR and result.unit in pending.failed:
             kept[result.unit] = pending.failed[result.unit]
         results.append(replace(result, fate=fate))

@@ -29,7 +29,10 @@ DURATION_BUCKETS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # 
 
 
 class FailedRestart(Struct, frozen=True):
-    """A unit that did not come up when restarted: how many times in a row, and when the last time."""
+    """A unit that did not come up when restarted: how many times in a row, and when the last time.
+
+    `tries` 0: nobody could tell how its restart ended, and it may not have come up.
+    """
 
     tries: int
     at: float

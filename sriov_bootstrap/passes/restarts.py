@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
+from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, UnitError
 from sriov_bootstrap.core import followup, restart_reasons
 from sriov_bootstrap.core.config import Services
 from sriov_bootstrap.core.followup import FollowUpReport, Need, UnitOutcome, UnitPlan, UnitResult, UnitState
@@ -52,8 +52,9 @@ class RestartMachine(Protocol):
         job_timeout_seconds: float,
         on_result: Callable[[UnitResult], None],
     ) -> None:
-        """Restarts them together and reports each as it ends. SriovBootstrapError if the others are unknown.
+        """Restarts them together and reports each as it ends.
 
+        UnitError if the others were not asked for, another SriovBootstrapError if nobody can tell.
         `failed`: those of them that are started also from the state `failed`.
         """
 
@@ -124,8 +125,11 @@ def _restart_due(
         machine.restart_units(names, failed=failed, job_timeout_seconds=timeout, on_result=results.append)
     except SriovBootstrapError as error:
         problem = error.message
-        heard = {result.unit for result in results}
-        results += [UnitResult(name, UnitOutcome.BUS_ERROR, 0.0, problem) for name in names if name not in heard]
+        heard, is_unknown = {result.unit for result in results}, not isinstance(error, UnitError)
+        unheard = (name for name in names if name not in heard)
+        results += [
+            UnitResult(name, UnitOutcome.BUS_ERROR, 0.0, problem, may_have_begun=is_unknown) for name in unheard
+        ]
     return tuple(replace(result, why=whys[result.unit]) for result in results), problem
 
 

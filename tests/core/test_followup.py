@@ -45,6 +45,12 @@ def test_a_unit_restarts_if_it_runs_since_before_the_change(
         # Of an earlier change: this one is worth its own tries, half a minute after the last at the soonest.
         ("failed", 0.0, FailedRestart(4, 95.0), Need.START, 0.0),
         ("active", 10.0, FailedRestart(1, 120.0), Need.RESTART, 0.0),
+        # Nobody could tell how its restart ended.
+        ("failed", 0.0, FailedRestart(0, 150.0), Need.START, 0.0),
+        ("active", 10.0, FailedRestart(0, 150.0), Need.RESTART, 0.0),
+        ("active", 130.0, FailedRestart(0, 150.0), Need.STARTED_SINCE, 0.0),
+        ("deactivating", 0.0, FailedRestart(0, 149.0), Need.WAIT_TO_RETRY, 180.0),
+        ("inactive", 0.0, FailedRestart(0, 149.0), Need.NOT_RUNNING, 0.0),
         ("active", 130.0, FailedRestart(1, 120.0), Need.STARTED_SINCE, 0.0),
         ("activating", 130.0, FailedRestart(1, 120.0), Need.WAIT_TO_RETRY, 180.0),
         ("inactive", 0.0, FailedRestart(1, 120.0), Need.NOT_RUNNING, 0.0),

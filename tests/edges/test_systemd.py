@@ -238,6 +238,7 @@ def test_a_bus_that_dies_in_the_middle_of_a_job_is_a_result_for_each_unit_and_an
     assert caught.value.hint
     assert {result.unit: result.outcome for result in results} == dict.fromkeys((NOVA, AGENT), UnitOutcome.BUS_ERROR)
     assert all("cannot tell how its restart ended" in result.message for result in results)
+    assert all(result.may_have_begun for result in results)
 
 
 def test_a_bus_that_freezes_before_its_answer_is_a_result_and_an_error(tmp_path: Path) -> None:
@@ -246,7 +247,18 @@ def test_a_bus_that_freezes_before_its_answer_is_a_result_and_an_error(tmp_path:
         fake.on_restart = bus.freeze
         with pytest.raises(UnitError, match="no answer to RestartUnit"):
             units.restart_units([NOVA], job_timeout_seconds=1, on_result=results.append, bus_address=fake.address)
-    assert [result.outcome for result in results] == [UnitOutcome.BUS_ERROR]
+    assert [(result.outcome, result.may_have_begun) for result in results] == [(UnitOutcome.BUS_ERROR, True)]
+
+
+def test_a_bus_that_dies_before_a_restart_is_asked_for_says_that_none_has_begun(tmp_path: Path) -> None:
+    results: list[UnitResult] = []
+    with running(tmp_path, {NOVA: FakeUnit()}) as (fake, bus):
+        fake.on_look = bus.kill
+        with pytest.raises(UnitError, match="the bus closed the connection"):
+            units.restart_units([NOVA], job_timeout_seconds=30, on_result=results.append, bus_address=fake.address)
+    assert fake.calls == []
+    assert [(result.outcome, result.may_have_begun) for result in results] == [(UnitOutcome.BUS_ERROR, False)]
+    assert results[0].message.startswith(f"{NOVA}: not restarted: ")
 
 
 def test_a_bus_without_systemd_says_so(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from sriov_bootstrap.passes.restarts import HALF_OF_A_CHANGE, preview, run_resta
 NOVA, AGENT = "nova-compute.service", "neutron-sriov-agent.service"
 SERVICES = Services(restart=(NOVA, AGENT), min_interval_seconds=30)
 CHANGE = PendingRestart(100.0, (PF,))
+LOST = "the bus closed the connection"
+GAVE_UP = "gave up after 4 attempts: manual action needed"
 ONCE = "nova 34.0.0 (dpkg) reads PCI devices only when it starts"
 
 
@@ -82,9 +84,9 @@ class FakeMachine:
         for name in names[: self.dies_after]:
             self.restarted.append(name)
             self.units[name] = replace(self.units[name], active_state=self.becomes, started_at=self.started_at)
-            on_result(UnitResult(name, self.outcome))
-        if len(names) > self.dies_after:
-            raise self.error("the bus closed the connection")
+            on_result(UnitResult(name, self.outcome, may_have_begun=self.outcome is UnitOutcome.BUS_ERROR))
+        if len(names) > self.dies_after or self.outcome is UnitOutcome.BUS_ERROR:
+            raise self.error(LOST)
 
     @property
     def becomes(self) -> str:
@@ -139,9 +141,7 @@ def test_a_unit_that_fails_to_start_is_tried_ever_less_often_and_then_given_up()
         machine.now += wait - 0.1
         assert run_restarts(machine, SERVICES).results == ()
         machine.now += 0.1
-    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {
-        "gave up after 4 attempts: manual action needed"
-    }
+    assert {one.fate for one in run_restarts(machine, SERVICES).results} == {GAVE_UP}
     assert machine.state.pending is None
     machine.now += 1000.0
     assert run_restarts(machine, SERVICES) == FollowUpReport()
@@ -207,9 +207,7 @@ def test_a_bus_that_dies_during_a_retry_costs_no_try() -> None:
     machine = failed_once()
     machine.dies_after = 0
     assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.BUS_ERROR]
-    assert machine.state.pending == PendingRestart(
-        100.0, (PF,), {NOVA: FailedRestart(1, 110.0)}, problem="the bus closed the connection"
-    )
+    assert machine.state.pending == PendingRestart(100.0, (PF,), {NOVA: FailedRestart(1, 110.0)}, problem=LOST)
     machine.dies_after = 1
     assert run_restarts(machine, SERVICES).results == (UnitResult(NOVA, UnitOutcome.DONE, why=ONCE),)
 
@@ -262,11 +260,78 @@ def test_a_bus_that_dies_in_the_middle_keeps_the_rest_pending(error: Callable[[s
     machine.dies_after = 1
     report = run_restarts(machine, SERVICES)
     assert [one.outcome for one in report.results] == [UnitOutcome.DONE, UnitOutcome.BUS_ERROR]
-    problem = "the bus closed the connection"
-    assert (report.problem, machine.state.pending) == (problem, replace(CHANGE, problem=problem))
+    is_known = error is UnitError  # otherwise it is the process that asks which is gone, or hangs
+    failed: dict[str, FailedRestart] = {} if is_known else {AGENT: FailedRestart(0, 110.0)}
+    assert (report.problem, machine.state.pending) == (LOST, replace(CHANGE, failed=failed, problem=LOST))
     machine.dies_after = 2
     run_restarts(machine, SERVICES)
     assert (machine.restarted, machine.state.pending) == ([NOVA, AGENT], None)
+
+
+def lost_answer() -> FakeMachine:
+    """nova-compute was to be restarted at 110, and then the bus went away; the agent needs nothing."""
+    machine = FakeMachine()
+    machine.units[AGENT] = UnitState(AGENT, "loaded", "active", 101.0)
+    machine.outcome = UnitOutcome.BUS_ERROR
+    assert run_restarts(machine, SERVICES).problem == LOST
+    assert machine.state.pending == replace(CHANGE, failed={NOVA: FailedRestart(0, 110.0)}, problem=LOST)
+    machine.outcome, machine.now = UnitOutcome.DONE, 125.0
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("unit", "restarts"),
+    [
+        pytest.param(UnitState(NOVA, "loaded", "failed"), 2, id="it stopped and did not start again"),
+        pytest.param(UnitState(NOVA, "loaded", "active", 50.0), 2, id="systemd has not heard of it"),
+        pytest.param(UnitState(NOVA, "loaded", "active", 112.0), 1, id="all went well"),
+        pytest.param(UnitState(NOVA, "loaded", "inactive"), 1, id="somebody has stopped it"),
+        pytest.param(UnitState(NOVA, "masked", "failed"), 1, id="somebody has masked it"),
+    ],
+)
+def test_a_unit_whose_restart_ended_unheard_gets_what_it_needs(unit: UnitState, restarts: int) -> None:
+    machine = lost_answer()
+    machine.units[NOVA] = unit
+    assert len(run_restarts(machine, SERVICES).results) == restarts - 1
+    assert (machine.restarted, machine.state.pending) == ([NOVA] * restarts, None)
+
+
+def test_a_unit_whose_restart_is_still_under_way_unheard_is_waited_for() -> None:
+    machine = lost_answer()
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "deactivating")
+    assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,), retry_at=155.0)
+    assert machine.state.pending == replace(CHANGE, failed={NOVA: FailedRestart(0, 110.0)})
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "failed")
+    assert [one.outcome for one in run_restarts(machine, SERVICES).results] == [UnitOutcome.DONE]
+
+
+def test_a_unit_whose_restart_ended_unheard_has_all_its_tries() -> None:
+    machine = lost_answer()
+    machine.units[NOVA] = UnitState(NOVA, "loaded", "failed")
+    machine.outcome = UnitOutcome.FAILED
+    fates: list[str] = []
+    for wait in (30.0, 60.0, 120.0, 0.0):
+        fates += [one.fate for one in run_restarts(machine, SERVICES).results]
+        machine.now += wait
+    assert fates == [*(f"tried again in {wait} s" for wait in (30, 60, 120)), GAVE_UP]
+    assert machine.state.pending is None
+
+
+def test_a_retry_whose_answer_is_lost_costs_no_try_and_is_waited_for_like_the_last() -> None:
+    machine = failed_once()
+    machine.outcome = UnitOutcome.BUS_ERROR
+    run_restarts(machine, SERVICES)
+    assert machine.state.pending == replace(CHANGE, failed={NOVA: FailedRestart(1, 140.0)}, problem=LOST)
+
+
+def test_a_unit_that_nobody_asked_to_restart_and_that_has_failed_since_is_left_alone() -> None:
+    machine = FakeMachine()
+    machine.dies_after = 0
+    run_restarts(machine, SERVICES)
+    machine.units = {name: UnitState(name, "loaded", "failed") for name in (NOVA, AGENT)}
+    machine.dies_after = 2
+    assert run_restarts(machine, SERVICES) == FollowUpReport(pci_addresses=(PF,))
+    assert (machine.restarted, machine.state.pending) == ([], None)
 
 
 def test_nothing_restarts_into_a_write_that_has_not_come_back() -> None:

@@ -69,15 +69,17 @@ class PrivateBus:
 class FakeSystemd:
     """org.freedesktop.systemd1 as far as we use it, in a thread of its own.
 
-    `calls` has each call that changes something. `on_restart` runs before RestartUnit is answered. `is_hasty`: jobs end
-    before the answer that names them. `forge` is given each RestartUnit, and what it returns comes from another peer,
-    before anything else. `moves`: after RestartUnit it takes another connection, to which nobody has subscribed.
+    `calls` has each call that changes something. `on_look` runs before ListUnitsByNames is answered, and `on_restart`
+    before RestartUnit is. `is_hasty`: jobs end before the answer that names them. `forge` is given each RestartUnit,
+    and what it returns comes from another peer, before anything else. `moves`: after RestartUnit it takes another
+    connection, to which nobody has subscribed.
     """
 
     def __init__(self, address: str, units: dict[str, FakeUnit]) -> None:
         self.address = address
         self.units = units
         self.calls: list[tuple[str, ...]] = []
+        self.on_look: Callable[[], None] = lambda: None
         self.on_restart: Callable[[], None] = lambda: None
         self.is_hasty = False
         self.forge: Callable[[Message], list[Message]] = lambda _call: []
@@ -136,6 +138,7 @@ class FakeSystemd:
         return Variant("t", unit.left_inactive if kind == "Unit" else unit.process_began)
 
     def _ListUnitsByNames(self, _: Message, names: list[str]) -> list[list[Any]]:  # noqa: N802 - systemd's name
+        self.on_look()
         return [self._row(name) for name in names]
 
     def _row(self, name: str) -> list[Any]:

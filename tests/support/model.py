@@ -408,7 +408,7 @@ class ModelHost(FakeMachine):
         job_timeout_seconds: float,
         on_result: Callable[[UnitResult], None],
     ) -> None:
-        """One after the other; the bus may end in between, and then nobody hears of the one that was under way."""
+        """One after the other; the bus may end in between, and then nobody hears how the one under way ended."""
         assert failed == {name for name in names if self.units[name].active_state == "failed"}
         for name in names:
             self._live()
@@ -426,6 +426,7 @@ class ModelHost(FakeMachine):
                 self.bus_lives_for -= 1
                 if self.bus_lives_for < 0:
                     self.has_bus, self.bus_lives_for = False, None
+                    on_result(UnitResult(name, UnitOutcome.BUS_ERROR, may_have_begun=True))
                     raise UnitError("the bus closed the connection")
             on_result(UnitResult(name, unit.ends))
             self._live()

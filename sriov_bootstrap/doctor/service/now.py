@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from sriov_bootstrap.core.state import LATE_SECONDS, PendingRestart, State
+from sriov_bootstrap.core.state import LATE_SECONDS, FailedRestart, PendingRestart, State
 from sriov_bootstrap.core.surroundings import Jam
 
 GOES_ON = "sriov-bootstrap.service has passed since the boot: if it still runs, systemctl stop sriov-bootstrap"
@@ -59,10 +59,16 @@ def notes(now: Now) -> tuple[str, ...]:
     if now.pending:
         said.append("restarts are pending, because VFs changed on: " + ", ".join(now.pending.pci_addresses))
         said += [f"they could not be made: {now.pending.problem}"] if now.pending.problem else []
-        said += [f"{name}: its restart failed, and will be tried again" for name in now.pending.failed]
+        said += [f"{name}: {_fate(failed)}" for name, failed in now.pending.failed.items()]
         said += [f"{name}: is still stopping; systemd starts it once it has stopped" for name in now.pending.stopping]
     if not now.has_passed:
         said.append("no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once")
     elif now.late:
         said.append(f"{now.late}: systemctl status sriov-bootstrap")
     return tuple(said)
+
+
+def _fate(failed: FailedRestart) -> str:
+    if failed.tries:
+        return "its restart failed, and will be tried again"
+    return "how its restart ended is not known; it is started if it has failed"

@@ -54,12 +54,15 @@ class Systemd:
 
     dbus-next alone would wait for ever: it has no deadlines, and calls on a dead connection never return. Any user of
     the bus may send us any message, requested or not: only the bus itself and systemd are listened to.
+
+    `asked`: units whose restart was asked for, whether or not an answer came.
     """
 
     def __init__(self, bus: "_Bus", address: str, timeout_seconds: float) -> None:
         self._bus = bus
         self._address = address
         self._deadline = time.monotonic() + timeout_seconds
+        self.asked: set[str] = set()
         self._lost = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
         self._has_subscribed = False
         self._job_results: defaultdict[str, asyncio.Future[str]] = defaultdict(asyncio.Future)
@@ -92,6 +95,7 @@ class Systemd:
 
     async def restart(self, name: str) -> str:
         """The path of the job."""
+        self.asked.add(name)
         return str(await self._call(_manager_message("RestartUnit", "ss", name, "replace"), "o"))
 
     def extend(self, seconds: float) -> None:

@@ -49,7 +49,7 @@ def restart_units(
     """Restarts all at the same time, and reports each one as it ends; everything is over after `job_timeout_seconds`.
 
     One that has stopped in the meantime is left alone, but those in `failed` are started if they have failed.
-    Raises UnitError when the bus could not be used; units whose restart was in progress already have their results.
+    Raises UnitError when the bus could not be used. Each unit already has its result then, unless none was asked for.
     """
     if names:
         wanted = {name: RUNNING | {"failed"} if name in failed else RUNNING for name in names}
@@ -102,8 +102,10 @@ async def _restart(
     try:
         outcome, message = await _run_job(systemd, name, states, job_timeout_seconds)
     except UnitError as error:
-        message = f"{name}: cannot tell how its restart ended: {error.message}"
-        on_result(UnitResult(name, UnitOutcome.BUS_ERROR, time.monotonic() - began, message))
+        seconds, has_begun = time.monotonic() - began, name in systemd.asked
+        what = "cannot tell how its restart ended" if has_begun else "not restarted"
+        message = f"{name}: {what}: {error.message}"
+        on_result(UnitResult(name, UnitOutcome.BUS_ERROR, seconds, message, may_have_begun=has_begun))
         raise
     on_result(UnitResult(name, outcome, time.monotonic() - began, message))
 

@@ -31,6 +31,7 @@ def test_ages_are_counted_from_what_was_left(state: State, jam: Jam | None, now:
 
 
 FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 200.0)})
+UNKNOWN = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(0, 200.0)})
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,10 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
         (Now(), ["no pass since boot: systemctl status sriov-bootstrap, or sriov-bootstrap --once"]),
         (
             Now(switches=("x",), has_passed=True),
-            ["switched off: x keeps the unit from starting", "sriov-bootstrap.service has passed since the boot: if it"],
+            [
+                "switched off: x keeps the unit from starting",
+                "sriov-bootstrap.service has passed since the boot: if it",
+            ],
         ),
         (
             Now(switches=("x",), has_passed=True, pass_age=1320.0),
@@ -55,6 +59,13 @@ FAILED = PendingRestart(1.0, (PF,), {"nova-compute.service": FailedRestart(2, 20
             [
                 f"restarts are pending, because VFs changed on: {PF}",
                 "nova-compute.service: its restart failed, and will be",
+            ],
+        ),
+        (
+            Now(pending=UNKNOWN, has_passed=True),
+            [
+                f"restarts are pending, because VFs changed on: {PF}",
+                "nova-compute.service: how its restart ended is not known; it is started if",
             ],
         ),
         (
