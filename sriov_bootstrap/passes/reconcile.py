@@ -148,8 +148,8 @@ def rounds(
         begun = state.begin_write(memory, tuple(pf.pci_address for pf in seen.pfs_with_rule), seen.plans)
         if any(plan.changes_vfs or plan.changes_mode or plan.moves_vfs or plan.takes_drivers for plan in seen.plans):
             machine.save_state(begun)
-        elif memory.former_links != before.former_links:
-            machine.save_state(memory)
+        elif begun.autoprobe_off != memory.autoprobe_off or memory.former_links != before.former_links:
+            machine.save_state(replace(memory, autoprobe_off=begun.autoprobe_off))  # no restart: no VF changes
         guard = partial(read_users, machine, config)
         acted = execute.carry_out(seen.all_plans, machine, guard=guard)
         results += acted

@@ -158,6 +158,25 @@ def test_a_pass_that_dies_while_vfs_are_bound_leaves_no_vf_behind(machine: FakeM
     assert drivers(machine) == BOUND
 
 
+@pytest.mark.parametrize("passes", [0, 1])
+def test_a_pass_that_dies_once_probing_is_off_leaves_it_ours_to_switch_on(machine: FakeMachine, passes: int) -> None:
+    """The number of VFs was right, so nothing else was to be done, and no consumer has to hear of it."""
+    machine.make_vfs(PF, 4)
+    machine.dies_before = 0
+    with pytest.raises(Crash):
+        a_pass(machine, rule("none"))
+    machine.dies_before = None
+    machine.change(PF, autoprobe=False)
+    saved = machine.load_state()[0]
+    assert (saved.autoprobe_off, saved.pending) == ((PF,), None)
+    for _ in range(passes):
+        a_pass(machine, rule("none"))
+    machine.hold(PF, 3)
+    (pf,) = a_pass(machine).pfs
+    assert (pf.state, drivers(machine)) == (PfState.OK, [*BOUND[:3], "vfio-pci"])
+    assert machine.pfs[PF].facts.autoprobe
+
+
 def test_a_pass_that_dies_once_all_are_bound_leaves_nothing_to_be_done(machine: FakeMachine) -> None:
     """A VF that an operator unbinds later is not taken for one that we have not bound yet."""
     a_pass(machine)
