@@ -29,6 +29,7 @@ from sriov_bootstrap.core import events, repetition
 from sriov_bootstrap.core.events import Event, Level
 from sriov_bootstrap.core.notices import Notice
 from sriov_bootstrap.core.state import REQUESTED, Handover, State
+from sriov_bootstrap.daemon.announcements import Announcements
 from sriov_bootstrap.daemon.carriers import CarrierWakeUps
 from sriov_bootstrap.daemon.inspection import Inspection
 from sriov_bootstrap.daemon.job_slot import NEVER, JobSlot
@@ -41,7 +42,6 @@ from sriov_bootstrap.passes.read import Loaded
 
 STOP_SECONDS = 0.5
 AGAIN_SECONDS = 1.0
-READY_RETRY_SECONDS = 0.1  # systemd's queue was full
 LOOK_AT_UDEVD = "until it runs, a loss is noticed up to ten minutes late: systemctl status systemd-udevd"
 
 
@@ -73,15 +73,14 @@ class Daemon:
         self._unsaid: list[Event] = []
         self._wake = asyncio.Event()
         self._is_stopping = False
-        self._is_ready = False
         self._has_looked = False
         self._began = clock()
+        self._announcements = Announcements(host, began=self._began)
         self._times = PassTimes()
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
         self._ping_at = NEVER
         self._ping_seconds = 0.0
-        self._ready_again_at = 0.0
         self._failures = 0
         self._jam: ProcessEnd | None = None
         self._schedule = self._duties()
@@ -89,10 +88,11 @@ class Daemon:
     def _duties(self) -> Schedule:
         """Everything that this process ever starts, in the order in which it is done."""
         return Schedule(
-            Duty(self._ready_at, lambda: not self._is_ready, self._be_ready),
+            Duty(self._ready_at, self._is_starting, self._be_ready),
             Duty(lambda: self._pass.silent_at, lambda: True, self._give_up_pass),
             Duty(lambda: self._restarts.silent_at, lambda: True, self._restarts.give_up),
             Duty(lambda: self._times.due_at, lambda: self._pass.is_free, self._start_pass),
+            Duty(self._extend_at, self._is_starting, self._extend_start),
             Duty(lambda: self._restarts.due_at, self._is_idle, lambda now: self._restarts.start(self._loaded, now)),
             Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
             Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
@@ -111,8 +111,7 @@ class Daemon:
         loop.add_reader(self._udev.fileno(), self._on_udev)
         self._pass.take(first)
         self._want_pass()  # the first pass began before the listener: what came in between is looked at after it
-        wait = self._loaded.config.boot.wait_for_pf_seconds
-        self._host.notify((Notice.STATUS, "first pass"), (Notice.EXTEND_TIMEOUT_USEC, int((wait + 30) * 1e6)))
+        self._announcements.begin(self._clock(), self._wait_seconds)
         self._ping_seconds = self._host.watchdog_seconds() or NEVER
         self._ping_at = self._began + self._ping_seconds
         while not self._is_stopping:
@@ -134,24 +133,36 @@ class Daemon:
         return None if nearest == NEVER else max(0.0, nearest - self._clock())
 
     def _is_idle(self) -> bool:
-        return self._is_ready and self._pass.is_free and self._restarts.is_free
+        return self._announcements.is_ready and self._pass.is_free and self._restarts.is_free
 
     def _may_tell(self) -> bool:
         """Not during the boot: the log and the page take longer to load than the first pass."""
-        return self._is_ready or (self._pass.is_free and not self._times.has_events)
+        return self._announcements.is_ready or (self._pass.is_free and not self._times.has_events)
 
     # -- ready, alive --
+
+    @property
+    def _wait_seconds(self) -> float:
+        """For required PFs, as the config has it now."""
+        return self._loaded.config.boot.wait_for_pf_seconds
+
+    def _is_starting(self) -> bool:
+        return not self._announcements.is_ready
 
     def _ready_at(self) -> float:
         """When every required PF is settled, or waiting for it is over: a missing NIC never blocks the boot."""
         is_settled = self._pass.is_free and self._has_looked and self._state.report.is_settled
-        waited_at = self._began + self._loaded.config.boot.wait_for_pf_seconds
-        return max(self._began if is_settled else waited_at, self._ready_again_at)
+        waited_at = self._began + self._wait_seconds
+        return max(self._began if is_settled else waited_at, self._announcements.ready_again_at)
 
     def _be_ready(self, now: float) -> None:
-        self._is_ready = self._host.notify((Notice.READY, 1))  # alone: the boot waits for it
-        self._ready_again_at = now + READY_RETRY_SECONDS
-        self._host.notify((Notice.STATUS, self._state.report.status))
+        self._announcements.be_ready(now, self._state.report.status)
+
+    def _extend_at(self) -> float:
+        return self._announcements.extend_at(self._wait_seconds)
+
+    def _extend_start(self, now: float) -> None:
+        self._announcements.extend_start(now, self._wait_seconds)
 
     def _is_progressing(self) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without being abandoned."""
@@ -248,9 +259,9 @@ class Daemon:
         self._wake.set()
 
     def _on_reload(self) -> None:
-        if self._is_ready:  # before that it would pass for the READY=1 that the boot waits for
+        if self._announcements.is_ready:  # before that it would pass for the READY=1 that the boot waits for
             self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
-            self._is_ready = self._host.notify((Notice.READY, 1))
+            self._announcements.is_ready = self._host.notify((Notice.READY, 1))
         self._handover = replace(self._handover, is_asked=True)
         self._want_pass()
 

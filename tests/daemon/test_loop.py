@@ -44,6 +44,59 @@ def test_systemd_is_told_how_long_the_start_may_take(stage: Stage) -> None:
     assert stage.host.notified == ["STATUS=first pass\nEXTEND_TIMEOUT_USEC=90000000"]
 
 
+def extensions(stage: Stage) -> list[float]:
+    """How many seconds more the start could take, each time that systemd was told."""
+    lines = (line for text in stage.host.notified for line in text.splitlines())
+    return [int(line.partition("=")[2]) / 1e6 for line in lines if line.startswith("EXTEND_TIMEOUT_USEC=")]
+
+
+def test_systemd_is_told_again_when_the_config_lets_the_start_take_longer(stage: Stage) -> None:
+    """The NIC is missing, and a file comes that says to wait longer: READY=1 waits, and the start must not time out."""
+    stage.settle(degraded(Reason.ABSENT))
+    stage.advance(40.0)
+    stage.host.config = replace(CONFIG, boot=Boot(wait_for_pf_seconds=300.0))
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    left = 330.0 - stage.host.passes[2].began_at
+    stage.end_pass(degraded(Reason.ABSENT))
+    stage.advance(299.0 - stage.now)
+    assert not stage.is_ready
+    assert extensions(stage) == pytest.approx([90.0, left], abs=JUST_AFTER)
+    stage.advance(1.0 + JUST_AFTER)
+    assert stage.is_ready
+
+
+@pytest.mark.parametrize("wait_seconds", [20.0, 60.0])
+def test_systemd_is_told_once_where_the_start_takes_no_longer(stage: Stage, wait_seconds: float) -> None:
+    stage.settle(degraded(Reason.ABSENT))
+    stage.host.config = replace(CONFIG, boot=Boot(wait_for_pf_seconds=wait_seconds))
+    stage.udev.send(b"r")
+    stage.advance(0.2)
+    stage.end_pass(degraded(Reason.ABSENT))
+    stage.advance(wait_seconds)
+    assert stage.is_ready
+    assert extensions(stage) == [90.0]
+
+
+def test_how_long_the_start_may_take_is_told_until_systemd_takes_it() -> None:
+    boot = Boot(wait_for_pf_seconds=300.0)
+    with Stage(replace(CONFIG, boot=boot), systemd_listens=False) as stage:
+        stage.advance(20.0)
+        stage.host.systemd_listens = True
+        stage.advance(0.1 + JUST_AFTER)
+        assert extensions(stage) == pytest.approx([330.0 - 20.0], abs=0.1 + 2 * JUST_AFTER)
+        stage.advance(200.0)
+        assert len(extensions(stage)) == 1
+
+
+def test_a_start_that_is_over_is_not_extended(settled: Stage) -> None:
+    settled.host.config = replace(CONFIG, boot=Boot(wait_for_pf_seconds=300.0))
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    assert settled.passes == 3
+    assert len(extensions(settled)) == 1
+
+
 def test_ready_waits_for_the_first_pass(stage: Stage) -> None:
     stage.advance(30.0)
     assert not stage.is_ready

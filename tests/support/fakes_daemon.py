@@ -280,13 +280,19 @@ class Stage:
     """A daemon that has just begun, its first pass under way. Nothing happens but in `advance`."""
 
     def __init__(
-        self, config: Config = CONFIG, *, state: State | None = None, watchdog_seconds: float | None = None
+        self,
+        config: Config = CONFIG,
+        *,
+        state: State | None = None,
+        watchdog_seconds: float | None = None,
+        systemd_listens: bool = True,
     ) -> None:
         self.loop = VirtualTimeLoop()
         self.udev = FakeUdev()
         self.carriers = FakeCarriers()
         self.host = FakeHost(self.loop, watchdog_seconds=watchdog_seconds)
         self.host.config = config
+        self.host.systemd_listens = systemd_listens
         loaded = Loaded(config)
         first = self.host.start_pass(loaded, Handover())
         self.last_found = Inspected()
