@@ -22,7 +22,6 @@ PRONOUNS = {
 NAMELIKE = {
     "once": "the verb --once",
     "_once": "the verb --once",
-    "_ping": "a verb",
     "setting": "a noun",
     "mapping": "a noun",
     "_spelling": "a noun",

@@ -79,8 +79,6 @@ class Daemon:
         self._times = PassTimes()
         self._inspection = Inspection(host, self._on_inspected, clock=clock)
         self._publication = Publication(host, self._wake.set, clock=clock)
-        self._ping_at = NEVER
-        self._ping_seconds = 0.0
         self._failures = 0
         self._jam: ProcessEnd | None = None
         self._schedule = self._duties()
@@ -89,6 +87,8 @@ class Daemon:
         """Everything that this process ever starts, in the order in which it is done."""
         return Schedule(
             Duty(self._ready_at, self._is_starting, self._be_ready),
+            Duty(lambda: self._announcements.reload_at, lambda: True, self._announcements.tell_reload),
+            Duty(lambda: self._announcements.status_at, lambda: True, self._tell_status),
             Duty(lambda: self._pass.silent_at, lambda: True, self._give_up_pass),
             Duty(lambda: self._restarts.silent_at, lambda: True, self._restarts.give_up),
             Duty(lambda: self._times.due_at, lambda: self._pass.is_free, self._start_pass),
@@ -96,7 +96,7 @@ class Daemon:
             Duty(lambda: self._restarts.due_at, self._is_idle, lambda now: self._restarts.start(self._loaded, now)),
             Duty(lambda: self._inspection.due_at, self._is_idle, lambda _: self._inspection.step(self._loaded)),
             Duty(lambda: self._publication.due_at, self._may_tell, lambda _: self._publication.step(self._loaded)),
-            Duty(lambda: self._ping_at, self._is_progressing, self._ping),
+            Duty(lambda: self._announcements.ping_at, self._is_progressing, self._announcements.ping_watchdog),
         )
 
     async def run(self, first: Job) -> None:
@@ -112,8 +112,6 @@ class Daemon:
         self._pass.take(first)
         self._want_pass()  # the first pass began before the listener: what came in between is looked at after it
         self._announcements.begin(self._clock(), self._wait_seconds)
-        self._ping_seconds = self._host.watchdog_seconds() or NEVER
-        self._ping_at = self._began + self._ping_seconds
         while not self._is_stopping:
             self._wake.clear()
             self._step(self._clock())
@@ -133,7 +131,7 @@ class Daemon:
         return None if nearest == NEVER else max(0.0, nearest - self._clock())
 
     def _is_idle(self) -> bool:
-        return self._announcements.is_ready and self._pass.is_free and self._restarts.is_free
+        return not self._announcements.is_awaited and self._pass.is_free and self._restarts.is_free
 
     def _may_tell(self) -> bool:
         """Not during the boot: the log and the page take longer to load than the first pass."""
@@ -167,10 +165,6 @@ class Daemon:
     def _is_progressing(self) -> bool:
         """What a watchdog ping vouches for: no job has been silent for long without being abandoned."""
         return self._clock() < min(self._pass.silent_at, self._restarts.silent_at) + SILENT_SECONDS
-
-    def _ping(self, now: float) -> None:
-        self._host.notify((Notice.WATCHDOG, 1))
-        self._ping_at = now + self._ping_seconds
 
     # -- passes --
 
@@ -259,9 +253,7 @@ class Daemon:
         self._wake.set()
 
     def _on_reload(self) -> None:
-        if self._announcements.is_ready:  # before that it would pass for the READY=1 that the boot waits for
-            self._host.notify((Notice.RELOADING, 1), (Notice.MONOTONIC_USEC, int(self._clock() * 1e6)))
-            self._announcements.is_ready = self._host.notify((Notice.READY, 1))
+        self._announcements.note_reload(self._clock())
         self._handover = replace(self._handover, is_asked=True)
         self._want_pass()
 
@@ -281,7 +273,10 @@ class Daemon:
             self._is_stale = False
             self._publication.want()
             self._publication.step(self._loaded)
-            self._host.notify((Notice.STATUS, self._state.report.status))
+            self._tell_status(self._clock())
+
+    def _tell_status(self, now: float) -> None:
+        self._announcements.tell_status(now, self._state.report.status)
 
     def _say(self, event: Event) -> None:
         self._unsaid.append(event)

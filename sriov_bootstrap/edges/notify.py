@@ -21,7 +21,7 @@ class Notifier:
 
         Each is one short line, whatever its value: a line break would be another variable, and of a message of more
         than 4096 bytes systemd takes none (NOTIFY_BUFFER_MAX, src/core/manager.c).
-        False: the service manager did not take it, its queue is full for instance; READY=1 is worth another try.
+        False: the service manager did not take it, its queue is full for instance, and will not ask for it.
         """
         if not self._address:
             return True

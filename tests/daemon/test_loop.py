@@ -784,6 +784,22 @@ def test_a_pass_that_hangs_does_not_stop_the_pings() -> None:
         assert stage.host.notified.count("WATCHDOG=1") == 11
 
 
+def test_a_ping_that_systemd_did_not_take_is_repeated_at_once() -> None:
+    """WatchdogSec= is twice as long as the pause after a ping: the next one would come too late."""
+    with Stage(watchdog_seconds=90.0) as stage:
+        stage.settle()
+        stage.advance(89.0 - stage.now)
+        stage.host.systemd_listens = False
+        stage.advance(5.0)
+        stage.host.systemd_listens = True
+        stage.advance(0.1 + JUST_AFTER)
+        assert stage.host.notified.count("WATCHDOG=1") == 1
+        stage.advance(89.0)
+        assert stage.host.notified.count("WATCHDOG=1") == 1
+        stage.advance(1.1)
+        assert stage.host.notified.count("WATCHDOG=1") == 2
+
+
 def test_without_a_watchdog_nobody_is_pinged(settled: Stage) -> None:
     settled.advance(3600.0)
     assert "WATCHDOG=1" not in settled.host.notified
@@ -844,6 +860,43 @@ def test_sighup_is_one_more_pass_and_says_so_to_systemd(settled: Stage) -> None:
     assert settled.passes == 3
 
 
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_reload_is_told_in_order_until_systemd_has_taken_it(settled: Stage, room: int) -> None:
+    """READY=1 without RELOADING=1 ends no reload; RELOADING=1 without READY=1 neither."""
+    began = len(settled.host.notified)
+    settled.host.room_in_queue = room
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.05)
+    assert len(settled.host.notified) == began + room
+    settled.host.room_in_queue = 9
+    settled.advance(5.0)
+    assert [text.partition("\n")[0] for text in settled.host.notified[began:]] == ["RELOADING=1", "READY=1"]
+
+
+def test_a_reload_that_comes_before_the_last_one_has_ended_is_told_from_its_beginning(settled: Stage) -> None:
+    began = len(settled.host.notified)
+    settled.host.room_in_queue = 1
+    settled.signal(signal.SIGHUP)
+    settled.signal(signal.SIGHUP)
+    settled.host.room_in_queue = 9
+    settled.advance(5.0)
+    names = [text.partition("\n")[0] for text in settled.host.notified[began:]]
+    assert names == ["RELOADING=1", "RELOADING=1", "READY=1"]
+
+
+def test_nothing_restarts_while_a_reload_waits_for_ready(settled: Stage) -> None:
+    change(settled)
+    settled.host.systemd_listens = False
+    settled.signal(signal.SIGHUP)
+    settled.advance(0.2)
+    settled.end_pass(make_state(changed_at=settled.loop.time()))
+    settled.advance(5.0)
+    assert settled.restarts == 0
+    settled.host.systemd_listens = True
+    settled.advance(0.1 + JUST_AFTER)
+    assert settled.restarts == 1
+
+
 def test_sighup_does_not_make_a_start_ready(stage: Stage) -> None:
     stage.signal(signal.SIGHUP)
     stage.advance(30.0)
@@ -862,6 +915,16 @@ def test_every_report_is_published_and_what_is_new_in_it_logged_once(stage: Stag
     stage.end_pass(make_state())
     assert stage.texts[1:] == [f"{PF} (ens1f0): 4 VFs, as desired"]
     assert stage.host.notified[-1] == "STATUS=4 VFs on 1 PF as desired"
+
+
+def test_a_status_that_systemd_did_not_take_is_told_again(settled: Stage) -> None:
+    settled.host.systemd_listens = False
+    settled.udev.send(b"r")
+    settled.advance(0.2)
+    settled.end_pass(degraded(Reason.EXCEEDS_MAX))
+    settled.host.systemd_listens = True
+    settled.advance(0.1 + JUST_AFTER)
+    assert settled.host.notified[-1] == f"STATUS=degraded: {PF}: exceeds_max"
 
 
 def test_sinks_wait_while_the_boot_does(stage: Stage) -> None:

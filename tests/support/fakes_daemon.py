@@ -138,6 +138,7 @@ class FakeHost:
         self.logged: list[Event] = []
         self.notified: list[str] = []
         self.systemd_listens = True
+        self.room_in_queue = float("inf")  # how many messages more systemd takes
         self.looks_end_at_once = True
         self.has_room = True
         self._loop = loop
@@ -240,9 +241,11 @@ class FakeHost:
         self.logged += lines
 
     def notify(self, *notices: tuple[Notice, str | int]) -> bool:
-        if self.systemd_listens:
-            self.notified.append("\n".join(f"{variable}={value}" for variable, value in notices))
-        return self.systemd_listens
+        if not self.systemd_listens or self.room_in_queue < 1:
+            return False
+        self.room_in_queue -= 1
+        self.notified.append("\n".join(f"{variable}={value}" for variable, value in notices))
+        return True
 
     def watchdog_seconds(self) -> float | None:
         return self._watchdog_seconds
