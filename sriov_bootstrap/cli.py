@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sriov_bootstrap import __version__
 from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode, MistakesError, NotOursError, SriovBootstrapError
-from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.base.printable import printable, write_stderr
 
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None, *, root: str = "") -> int:
         import traceback
 
         for line in traceback.format_exc().splitlines():
-            sys.stderr.write(f"  {printable(line)}\n")  # it may quote others' text, and journald obeys a leading "<0>"
+            write_stderr(f"  {printable(line)}\n")  # it may quote others' text, and journald obeys a leading "<0>"
         return _fail(
             ExitCode.ERROR, ("unexpected error",), f"please report it with the text above; version {__version__}"
         )
@@ -94,9 +94,9 @@ def _drop_output() -> None:
 
 def _fail(code: ExitCode, problems: Sequence[str], hint: str) -> ExitCode:
     for problem in problems:
-        sys.stderr.write(f"sriov-bootstrap: {problem}\n")
+        write_stderr(f"sriov-bootstrap: {problem}\n")
     if hint:
-        sys.stderr.write(f"  hint: {hint}\n")
+        write_stderr(f"  hint: {hint}\n")
     return code
 
 

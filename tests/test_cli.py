@@ -243,6 +243,15 @@ def test_without_a_place_for_errors_the_code_is_the_same(tree: HostTree, words: 
     assert subprocess.run(argv, stdout=subprocess.DEVNULL, check=False).returncode == ending
 
 
+def test_a_place_for_errors_that_is_full_changes_no_code(tree: HostTree) -> None:
+    """It ends as `run_and_exit` does: Python's own end has a code for output that is left over."""
+    program = RUN.replace("import sys", "import os, sys").replace("sys.exit", "os._exit")
+    argv = [sys.executable, "-I", "-c", program, str(tree.root), "check-config", "/nonexistent"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=full, check=False)
+    assert ended.returncode == ExitCode.USAGE
+
+
 def test_an_output_that_is_full_is_no_success(tree: HostTree) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command(tree, "check-config"), stdout=full, stderr=subprocess.PIPE, check=False)

@@ -5,6 +5,9 @@ a name from /sys meet the same name from rtnetlink and /proc, and nothing that i
 speak to a terminal, or raise because it is not Unicode.
 """
 
+import contextlib
+import sys
+
 NAME_LIMIT = 64  # characters
 MESSAGE_LIMIT = 1024  # characters: 4 KiB in any script
 SHELL_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
@@ -61,6 +64,13 @@ def to_json(value: object) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
+
+
+def write_stderr(text: str) -> None:
+    """As it is, now or never: journald's stream may be gone (EPIPE) or the disk full (ENOSPC), and work goes on."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _shell_form(character: str) -> str:

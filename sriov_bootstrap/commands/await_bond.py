@@ -1,10 +1,10 @@
 """helper bond: what sriov-bootstrap-bond.service runs, so that nova-compute starts when VFs of a bond are bound."""
 
-import sys
 import time
 from collections.abc import Callable
 
 from sriov_bootstrap.base.errors import ExitCode
+from sriov_bootstrap.base.printable import write_stderr
 from sriov_bootstrap.edges.files import Files
 
 MOST_SECONDS = 120.0
@@ -18,7 +18,7 @@ def await_bond(
     files, deadline = Files(root), clock() + MOST_SECONDS
     while files.is_bond_awaited:
         if clock() >= deadline:
-            sys.stderr.write("sriov-bootstrap: the bond of PFs is not offloaded yet: sriov-bootstrap status\n")
+            write_stderr("sriov-bootstrap: the bond of PFs is not offloaded yet: sriov-bootstrap status\n")
             break
         pause(LOOK_AGAIN_SECONDS)
     return ExitCode.OK

@@ -4,13 +4,12 @@ A helper does not trust its caller: it only does what the config asks for and wh
 """
 
 import os
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from sriov_bootstrap.base.errors import ExitCode, RefusedError, UsageError
-from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.base.printable import printable, write_stderr
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile, deadline_seconds
 from sriov_bootstrap.core.drivers import is_module_name
 from sriov_bootstrap.edges.holders.open_devices import OpenDevices
@@ -46,7 +45,7 @@ def helper(words: tuple[str, ...], *, root: str = "") -> int:
     problem = _problem(told)
     if problem is None:
         return ExitCode.OK
-    sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
+    write_stderr(f"sriov-bootstrap: {printable(problem)}\n")
     return ExitCode.ERROR
 
 

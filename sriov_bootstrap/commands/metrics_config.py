@@ -9,14 +9,13 @@ src/core/path.c: path_check_good() from path_trigger_notify()), and a start join
 the config already. So it looks again when it is done, and ends when it finds what it found before.
 """
 
-import sys
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
-from sriov_bootstrap.base.printable import one_line, printable
+from sriov_bootstrap.base.printable import one_line, printable, write_stderr
 from sriov_bootstrap.core.config import Metrics
 from sriov_bootstrap.core.decode import effective
 from sriov_bootstrap.core.validate import parse_listen
@@ -221,7 +220,7 @@ class _Units:
             self._files.write_private(SAID, text.encode())
             remedy = f" | hint={hint}" if hint else ""
             for problem in problems:
-                sys.stderr.write(f"<3>metrics: {printable(problem.removeprefix('metrics: '))}{printable(remedy)}\n")
+                write_stderr(f"<3>metrics: {printable(problem.removeprefix('metrics: '))}{printable(remedy)}\n")
         if textfile:
             self._files.save_metrics_beside(textfile, _textfile(bool(problems)))
 

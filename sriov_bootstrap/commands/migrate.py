@@ -1,6 +1,5 @@
 """migrate: prints the config that replaces what sets VFs on this host today, and the lines to remove."""
 
-import sys
 from collections.abc import Iterable
 from itertools import count
 
@@ -8,7 +7,7 @@ from msgspec import to_builtins
 
 from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.base.printable import printable, to_json, write_stderr
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.proposals import Migration
@@ -45,10 +44,10 @@ def print_migration(machine: HostMachine, *, as_json: bool = False) -> int:
     else:
         print(render(read_template("migrate.toml.j2"), _context(migration, config, unseen, survey)), end="")
     for text in unseen:
-        sys.stderr.write(f"not seen: {printable(text)}\n")
+        write_stderr(f"not seen: {printable(text)}\n")
     if migration.unclear:
         what = quantity(len(migration.unclear), "file mentions VFs", "files mention VFs")
-        sys.stderr.write(f"not understood: {what} in a way that is not understood\n")
+        write_stderr(f"not understood: {what} in a way that is not understood\n")
     return ExitCode.OK
 
 

@@ -1,13 +1,12 @@
 """--once: one pass and its restarts, then an answer; --dry-run: the plan instead."""
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError
-from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.base.printable import printable, to_json, write_stderr
 from sriov_bootstrap.commands.terminal import progress_printer
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.report import Outcome, PassReport, PfReport
@@ -47,7 +46,7 @@ def once(machine: HostMachine, *, dry_run: bool, force: bool, as_json: bool) -> 
         problems = _publish(machine, loaded)
     say("")
     for problem in problems:
-        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
+        write_stderr(f"sriov-bootstrap: {printable(problem)}\n")
     if as_json:
         print_json(report, follow_up)
     else:
@@ -131,9 +130,9 @@ def print_report(report: PassReport, follow_up: "FollowUpReport | None") -> None
         print(text)
     pending = f"restarts stay pending: {follow_up.problem}" if follow_up and follow_up.problem else ""
     for problem in filter(None, (*report.notes, *report.table_problems, pending)):
-        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
+        write_stderr(f"sriov-bootstrap: {printable(problem)}\n")
     if follow_up and follow_up.hint:
-        sys.stderr.write(f"  hint: {printable(follow_up.hint)}\n")
+        write_stderr(f"  hint: {printable(follow_up.hint)}\n")
     if report.pfs:
         print(_summary(report))
 
@@ -193,9 +192,9 @@ def print_plan(machine: HostMachine, loaded: Loaded, report: PassReport, *, as_j
     for line in lines:
         print(line)
     for note in (*report.notes, *report.table_problems):
-        sys.stderr.write(f"sriov-bootstrap: {printable(note)}\n")
+        write_stderr(f"sriov-bootstrap: {printable(note)}\n")
     if problem:
-        sys.stderr.write(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
+        write_stderr(f"sriov-bootstrap: the units that would restart are unknown: {problem}\n")
     print("dry run: nothing was changed")
     return ExitCode.DEGRADED if report.is_short_of_config else ExitCode.OK
 

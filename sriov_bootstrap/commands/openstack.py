@@ -1,10 +1,8 @@
 """openstack attach-port, detach-port: a VF for a server that runs, and back."""
 
-import sys
-
 from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.base.printable import printable, to_json, write_stderr
 from sriov_bootstrap.commands.interruption import ended_by_sigterm
 from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
 from sriov_bootstrap.verify.openstack.attachment import Attachments
@@ -54,6 +52,6 @@ def detach_port(cloud: str, wish: PortWish, *, as_json: bool) -> int:
 
 def _attachments(cloud: str) -> Attachments:
     def say(text: str) -> None:
-        sys.stderr.write(f"{printable(text)}\n")
+        write_stderr(f"{printable(text)}\n")
 
     return Attachments(OpenStackApi(cloud), SystemClock(), say)

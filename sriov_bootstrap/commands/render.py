@@ -1,13 +1,12 @@
 """render: the files of the chain from the kernel to neutron: printed, compared with what is installed, or installed."""
 
 import difflib
-import sys
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from sriov_bootstrap.base.errors import ExitCode, SriovBootstrapError, UsageError
-from sriov_bootstrap.base.printable import one_line, printable
+from sriov_bootstrap.base.printable import one_line, printable, write_stderr
 from sriov_bootstrap.core import decode
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.machine.filling import Filled, fill_drafts
@@ -47,7 +46,7 @@ def render(machine: HostMachine, wanted: Wanted) -> int:
     ]
     problems = tuple(dict.fromkeys(problem for rendering in renderings for problem in rendering.problems))
     for problem in problems:
-        sys.stderr.write(f"sriov-bootstrap: {printable(problem)}\n")
+        write_stderr(f"sriov-bootstrap: {printable(problem)}\n")
     if wanted.diff:
         return _diff(files, problems)
     if not wanted.write:
@@ -95,8 +94,8 @@ def _refuse(renderings: Iterable[Rendering], problems: Iterable[str]) -> int:
     """A file without a PF would take its VFs away from nova: better the old one than an incomplete new one."""
     if not any(problems):
         for place in dict.fromkeys(text for rendering in renderings for text in rendering.after):
-            sys.stderr.write(f"sriov-bootstrap: this has no place on this host: {place}\n")
-    sys.stderr.write("sriov-bootstrap: nothing was written\n")
+            write_stderr(f"sriov-bootstrap: this has no place on this host: {place}\n")
+    write_stderr("sriov-bootstrap: nothing was written\n")
     return ExitCode.DEGRADED
 
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from sriov_bootstrap.base.printable import printable
+from sriov_bootstrap.base.printable import printable, write_stderr
 
 FIRST_SAY_SECONDS = 2.0
 
@@ -46,10 +46,9 @@ def progress_printer() -> Callable[[str], None]:
         nonlocal next_at
         text = printable(text)
         if is_terminal:
-            sys.stderr.write(f"\r\x1b[K{text}" if text else "\r\x1b[K")
-            sys.stderr.flush()
+            write_stderr(f"\r\x1b[K{text}" if text else "\r\x1b[K")
         elif text and (now := time.monotonic()) >= next_at:
             next_at = now + (now - began)
-            sys.stderr.write(f"{text}\n")
+            write_stderr(f"{text}\n")
 
     return say

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
@@ -10,7 +9,7 @@ from msgspec import Struct
 from sriov_bootstrap import __version__
 from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
 from sriov_bootstrap.base.errors import CloudError, ExitCode, UsageError
-from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.base.printable import printable, to_json, write_stderr
 from sriov_bootstrap.commands.interruption import ended_by_sigterm
 from sriov_bootstrap.commands.terminal import can_ask, in_colour, is_agreed, progress_printer
 from sriov_bootstrap.edges.named_files import json_files, read_end, read_named
@@ -104,7 +103,7 @@ def _may_delete(left: Sequence[CloudLeftover], asked: Arguments) -> bool:
     if asked.delete_leftovers or asked.checks_only or not can_ask():
         return asked.delete_leftovers
     for leftover in left:
-        sys.stderr.write(f"left by an earlier run: {printable(str(leftover))}\n")
+        write_stderr(f"left by an earlier run: {printable(str(leftover))}\n")
     return is_agreed("Delete them?")
 
 
@@ -115,7 +114,7 @@ def _delete_leftovers(cloud: OpenStackApi, left: Sequence[CloudLeftover]) -> tup
         try:
             delete(cloud, leftover)
         except CloudError as error:
-            sys.stderr.write(f"{printable(str(leftover))}: {error}\n")
+            write_stderr(f"{printable(str(leftover))}: {error}\n")
             kept.append(leftover)
     return tuple(kept)
 

@@ -74,7 +74,7 @@ class DaemonMachine(Protocol):
         """Takes note of a job's end."""
 
     def emit(self, lines: Iterable[Event]) -> None:
-        """Writes to the log."""
+        """Writes to the log. What cannot be written is lost; never raises."""
 
     def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         """sd_notify, all in one message; False if systemd did not take it."""

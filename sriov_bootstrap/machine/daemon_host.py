@@ -81,11 +81,14 @@ class DaemonHost:
         child.reap(pid, timeout_seconds=1.0)
 
     def emit(self, lines: Iterable[Event]) -> None:
-        """To the log."""
+        """To the log. A line that cannot be written is lost."""
         from sriov_bootstrap.edges.log import Log
 
         self._log = self._log or Log(self._log_format)
-        self._log.emit(lines)
+        for line in lines:
+            # journald's stream may be gone (EPIPE) or the disk full (ENOSPC): the page and `status` still tell it.
+            with contextlib.suppress(OSError):
+                self._log.emit((line,))
 
     def notify(self, *notices: tuple[Notice, str | int]) -> bool:
         """To systemd; whether it took it."""

@@ -1,9 +1,12 @@
+import contextlib
+import io
 import subprocess
 
 import msgspec
 import pytest
 from hypothesis import strategies as st
 
+from full_disk import FullDisk
 from fuzzing import fuzzed
 from sriov_bootstrap.base.errors import ConfigError, SriovBootstrapError
 from sriov_bootstrap.base.printable import (
@@ -15,6 +18,7 @@ from sriov_bootstrap.base.printable import (
     shell_quoted,
     text_of,
     to_json,
+    write_stderr,
 )
 
 anything = st.text(st.characters(codec=None), max_size=80)  # with halves of pairs
@@ -97,3 +101,15 @@ def test_an_error_is_one_printable_line() -> None:
     error = SriovBootstrapError("a\nSTATUS=b", hint="run \x1b[2J")
     assert (error.message, error.hint) == (r"a\x0aSTATUS=b", r"run \x1b[2J")
     assert ConfigError(("bad \udcff", "x" * 9999)).problems == (r"bad \xff", printable("x" * 9999))
+
+
+def test_what_is_for_stderr_is_there_at_once_as_it_is() -> None:
+    raw = io.BytesIO()
+    with contextlib.redirect_stderr(io.TextIOWrapper(raw, encoding="utf-8")):
+        write_stderr("\rwaiting")
+        assert raw.getvalue() == b"\rwaiting"
+
+
+def test_what_stderr_has_no_room_for_ends_nothing() -> None:
+    with contextlib.redirect_stderr(FullDisk()):
+        write_stderr("an error\n")

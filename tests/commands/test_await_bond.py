@@ -1,9 +1,12 @@
 """helper bond: nova-compute waits for the bond of VFs, and for nothing else."""
 
+import contextlib
+
 import pytest
 
 from builders import PF
 from fakes_host import HostTree
+from full_disk import FullDisk
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.commands.await_bond import MOST_SECONDS, await_bond
 from sriov_bootstrap.core.reasons import Reason
@@ -52,6 +55,15 @@ def test_it_does_not_wait_for_ever_and_says_so(tree: HostTree, capsys: pytest.Ca
     assert await_bond(str(tree.root), clock=clock, pause=clock.pause) == 0
     assert clock.now == pytest.approx(MOST_SECONDS, abs=1.0)
     assert capsys.readouterr().err == "sriov-bootstrap: the bond of PFs is not offloaded yet: sriov-bootstrap status\n"
+
+
+def test_it_ends_well_where_it_cannot_say_so(tree: HostTree) -> None:
+    """nova-compute has to start, whatever has become of journald."""
+    files = Files(str(tree.root))
+    files.mark_bond(is_awaited=True)
+    clock = Clock(files, then=False)
+    with contextlib.redirect_stderr(FullDisk()):
+        assert await_bond(str(tree.root), clock=clock, pause=clock.pause) == 0
 
 
 def test_a_pass_says_whether_one_is_awaited(tree: HostTree) -> None:

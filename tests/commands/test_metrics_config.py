@@ -1,5 +1,6 @@
 """What the config asks for, brought to the units that listen and serve; systemctl is a list of what it was asked."""
 
+import contextlib
 import json
 import socket
 import stat
@@ -10,6 +11,7 @@ import pytest
 
 from certificates import Authority
 from fakes_host import HostTree
+from full_disk import FullDisk
 from sriov_bootstrap.base.errors import ExitCode
 from sriov_bootstrap.commands.metrics_config import ACCESS, CLOSED, DROP_IN, SERVICE, SOCKET, WATCH, metrics_config
 from sriov_bootstrap.edges.child import Completed
@@ -187,6 +189,17 @@ def test_what_is_in_the_way_is_told_beside_the_textfile(host: Host) -> None:
     host.systemctl.fails = []
     host.bring()
     assert beside.read_text().endswith("\nsriov_bootstrap_metrics_config_problem 0.0\n")
+
+
+def test_what_is_in_the_way_and_cannot_be_logged_is_told_there_all_the_same(host: Host) -> None:
+    beside = host.tree.root / "var/x-endpoint.prom"
+    beside.parent.mkdir()
+    host.tree.configure('[metrics]\ntextfile = "/var/x.prom"\n')
+    host.systemctl.fails = START
+    with contextlib.redirect_stderr(FullDisk()):
+        host.bring()
+    assert host.code == ExitCode.ERROR
+    assert beside.read_text().endswith("\nsriov_bootstrap_metrics_config_problem 1.0\n")
 
 
 class Site:

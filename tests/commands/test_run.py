@@ -13,7 +13,7 @@ import pytest
 
 from builders import PF
 from fakes_host import HostTree, rule
-from service import ENOUGH, HURRIED, QUIET, running
+from service import ENOUGH, HURRIED, QUIET, RUN, running
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.edges.locks import PASS_LOCK, Locks
 
@@ -44,6 +44,24 @@ def test_a_new_config_is_read_on_sighup(tree: HostTree) -> None:
         service.wait_for_log("<4>config is not valid, the last valid one stays in force: ")
         code, *_ = service.stop()
     assert code == 0
+
+
+FULL_DISK = f"import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 2); {RUN.replace('sys.exit', 'os._exit')}"
+
+
+def test_a_log_that_cannot_be_written_costs_its_lines_and_nothing_else(tree: HostTree) -> None:
+    tree.add_pf(num_vfs=4)
+    tree.configure(rule(4) + QUIET)
+    with running(tree, program=FULL_DISK) as service:
+        service.wait_for("READY=1")
+        tree.configure(rule(32) + QUIET)
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("STATUS=degraded: 0000:3b:00.0: cannot create 32 VFs: the device offers 7")
+        tree.configure(rule(4) + QUIET)
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for("STATUS=4 VFs on 1 PF as desired")
+        code, log, _ = service.stop()
+    assert (code, log) == (0, "")
 
 
 def _binary(path: Path) -> None:

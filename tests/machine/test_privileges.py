@@ -1,5 +1,6 @@
 """Both ends of a helper unit: the one that asks, with a systemctl of the test's, and the one that answers."""
 
+import contextlib
 import errno
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from builders import PF, PF2
 from fakes_host import HostTree
+from full_disk import FullDisk
 from sriov_bootstrap.base.errors import StuckError
 from sriov_bootstrap.cli import main
 from sriov_bootstrap.core.actions import LoadModule, ReloadDriver, WriteFile
@@ -456,6 +458,16 @@ def test_a_module_that_a_rule_names_is_loaded_if_its_driver_is_missing(
     done = msgspec.convert(told, pipe_messages.Answer)
     assert isinstance(done, pipe_messages.Done)
     assert (code, done.result, log) == (0, Result(LoadModule("", "vfio-pci"), Outcome.UNCHANGED), "")
+
+
+def test_an_answer_arrives_although_the_log_takes_nothing(
+    tree: HostTree, kmod: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.configure("")
+    with contextlib.redirect_stderr(FullDisk()):
+        code, told, log = helper(tree, capsys, "load", "vfio-pci")
+    assert (code, told["kind"], log) == (1, "refused", "")
+    assert kmod.read_text() == ""
 
 
 @pytest.mark.parametrize("word", ["vfio-pci", "none", "kernel"])
