@@ -27,7 +27,7 @@ NLA_TYPE_MASK = 0x3FFF
 # include/uapi/linux/rtnetlink.h, if_link.h
 RTM_NEWLINK, RTM_GETLINK = 16, 18
 LINK = struct.Struct("=BxHiII")  # family, type, index, flags, change
-IFLA_IFNAME, IFLA_MASTER, IFLA_EXT_MASK, IFLA_CARRIER = 3, 10, 29, 33
+IFLA_IFNAME, IFLA_MASTER, IFLA_EXT_MASK, IFLA_CARRIER, IFLA_PHYS_PORT_NAME = 3, 10, 29, 33, 38
 RTEXT_FILTER_SKIP_STATS = 1 << 3  # they would be collected from each driver
 
 READ_SECONDS = 30.0

@@ -17,7 +17,7 @@ from sriov_bootstrap.conflicts.switches import switch_commands
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.facts import Links, PfFacts
 from sriov_bootstrap.core.finding import Diagnosis
-from sriov_bootstrap.core.parse import parse_pf
+from sriov_bootstrap.core.parse import needs_port_names, parse_pf
 from sriov_bootstrap.core.plurals import quantity
 from sriov_bootstrap.core.vf_users import Holders
 from sriov_bootstrap.doctor.diagnose import within_limits
@@ -93,4 +93,6 @@ def _as_json(migration: Migration, unseen: tuple[str, ...]) -> dict[str, object]
 def _read_others(machine: HostMachine, pfs: Iterable[PfFacts]) -> tuple[PfFacts, ...]:
     """What a line may name that gets no rule: a NIC that offers no VFs, a PF that is no NIC."""
     known = frozenset(address for pf in pfs for address in (pf.pci_address, *(vf.pci_address for vf in pf.vfs)))
-    return tuple(parse_pf(raw, Links(), Holders()) for raw in machine.sysfs.read_others(known))
+    raws = machine.sysfs.read_others(known)
+    links = machine.read_links() if needs_port_names(raws) else Links()
+    return tuple(parse_pf(raw, links, Holders()) for raw in raws)

@@ -20,7 +20,7 @@ class RawNetdev(Struct, frozen=True):
 
     Of a VF's, `address` is not read, as nothing depends on it, and `ifindex` only if a rule has tables for VFs: each
     file counts where there are 16384. `device` is the child whose folder it is, "" where that is the PCI function
-    itself. `port_name` is the text of phys_port_name, which is read only where there are several.
+    itself.
     """
 
     name: str
@@ -29,7 +29,6 @@ class RawNetdev(Struct, frozen=True):
     ifindex: str = ""
     uppers: tuple[str, ...] = ()
     device: str = ""
-    port_name: str = ""
 
 
 class RawChild(Struct, frozen=True):
@@ -78,13 +77,14 @@ class RawPf(Struct, frozen=True):
 
 
 class Link(Struct, frozen=True):
-    """What only the kernel's network side knows of a netdev."""
+    """What only the kernel's network side knows of a netdev. `port_name`: its phys_port_name, "" if it has none."""
 
     name: str
     altnames: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()  # without link-local ones: the kernel gives those to every netdev that is up
     ifindex: int = 0
     has_xdp: bool = False  # a program takes its packets before the kernel does: AF_XDP, a load balancer
+    port_name: str = ""
 
 
 class Links(Struct, frozen=True):
@@ -291,6 +291,11 @@ class PfFacts(Struct, frozen=True):
     def ports(self) -> tuple[Netdev, ...]:
         """Its own netdevs, the oldest first. Usually one; a ConnectX-3 has both ports of the card on one function."""
         return tuple(dev for dev in self.netdevs if not dev.is_representor)
+
+    @property
+    def are_ports_known(self) -> bool:
+        """Not while the kernel does not list the netdevs: one of several may be a representor."""
+        return self.altnames_known or len(self.netdevs) <= 1
 
     @property
     def vfs_in_use(self) -> tuple[VfFacts, ...]:

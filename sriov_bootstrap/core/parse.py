@@ -24,6 +24,11 @@ def needs_holders(pfs: Iterable[RawPf]) -> bool:
     return any(is_vfio(vf.driver) or vf.nodes for pf in pfs for vf in pf.vfs)
 
 
+def needs_port_names(functions: Iterable[RawPf]) -> bool:
+    """Whether the kernel's list of netdevs has to tell ports from representors: most functions have one netdev."""
+    return any(len(function.netdevs) > 1 for function in functions)
+
+
 def parse_pf(
     raw: RawPf, links: Links, holders: Holders, owners: Owners | None = None, *, is_binding: bool = False
 ) -> PfFacts:
@@ -80,7 +85,7 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
         uppers=raw.uppers,
         device=raw.device,
         driver=driver,
-        is_representor=re.fullmatch(REPRESENTOR, raw.port_name) is not None,
+        is_representor=link is not None and re.fullmatch(REPRESENTOR, link.port_name) is not None,
     )
 
 

@@ -242,7 +242,7 @@ def preparations(
     """
     rule, steps = desired.rule, list[Action]()
     needs_link = target or (remakes and driver_of(pf.driver).up_first)  # which would keep its VFs as well
-    if needs_link and rule.pf_up:
+    if needs_link and rule.pf_up and pf.are_ports_known:
         is_first = remakes and _comes_up_first(rule, pf, target, around)
         down = (dev.name for dev in ports_of(rule.match, pf) if not dev.is_up)
         steps += (SetLinkUp(pf.pci_address, name, precedes_count=is_first) for name in down)

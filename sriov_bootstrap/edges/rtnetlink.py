@@ -1,4 +1,4 @@
-"""rtnetlink: every netdev, with what is not in /sys: altnames, addresses and XDP.
+"""rtnetlink: every netdev, with what is not in /sys: altnames, addresses and XDP; and the names of ports.
 
 Two dumps (rtnetlink(7), netlink(7)). Importing `socket` would cost more than a pass with nothing to do; its C half has
 all that is needed here. VFs of a PF are not asked for, see vf_attributes.py.
@@ -16,6 +16,7 @@ from functools import partial
 from sriov_bootstrap.base.netlink import (
     IFLA_EXT_MASK,
     IFLA_IFNAME,
+    IFLA_PHYS_PORT_NAME,
     LINK,
     MAX_TRIES,
     NLM_F_DUMP,
@@ -38,7 +39,7 @@ from sriov_bootstrap.core.facts import Link, Links
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, index
 IFLA_XDP, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 43, 52, 53
-LINK_ATTRIBUTES = frozenset((IFLA_IFNAME, IFLA_XDP, IFLA_PROP_LIST))
+LINK_ATTRIBUTES = frozenset((IFLA_IFNAME, IFLA_PHYS_PORT_NAME, IFLA_XDP, IFLA_PROP_LIST))
 IFLA_XDP_ATTACHED = 2
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RT_SCOPE_LINK = 253
@@ -93,21 +94,25 @@ def _read(dump: Dump) -> Links:
 def _add_addresses(link: Link, addresses: list[str]) -> Link:
     """Without link-local ones, which are "" here."""
     known = tuple(filter(None, addresses))
-    return Link(link.name, link.altnames, known, link.ifindex, has_xdp=link.has_xdp) if known else link
+    if not known:
+        return link
+    return Link(link.name, link.altnames, known, link.ifindex, has_xdp=link.has_xdp, port_name=link.port_name)
 
 
 def _link(body: bytes) -> Link:
-    name, altnames, has_xdp = "", [], False
+    name, altnames, has_xdp, port_name = "", [], False, ""
     for type_, value in attributes(body, LINK.size, LINK_ATTRIBUTES):
         if type_ == IFLA_IFNAME:
             name = _name(value)
+        elif type_ == IFLA_PHYS_PORT_NAME:
+            port_name = _name(value)
         elif type_ == IFLA_PROP_LIST:
             altnames += [_name(inner) for _, inner in attributes(value, 0, {IFLA_ALT_IFNAME})]
         elif type_ == IFLA_XDP:
             has_xdp = any(any(inner) for _, inner in attributes(value, 0, {IFLA_XDP_ATTACHED}))
     if not name:
         raise UnusableError("a netdev has no name")
-    return Link(name, tuple(altnames), (), LINK.unpack_from(body)[2], has_xdp=has_xdp)
+    return Link(name, tuple(altnames), (), LINK.unpack_from(body)[2], has_xdp=has_xdp, port_name=port_name)
 
 
 def _address(body: bytes) -> tuple[int, str]:

@@ -1,7 +1,8 @@
 """/sys is read here, but for the VFs' drivers (vf_drivers.py) and what most passes do without (pci.py).
 
 Never sriov_numvfs: that read waits for the PF's device lock, which any write or probe of the PF holds
-(drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not.
+(drivers/pci/iov.c). sriov_totalvfs, the virtfn links and the driver link do not. Nor phys_port_name: that asks the
+driver under rtnl, and begins anew until it has that lock (net/core/net-sysfs.c). rtnetlink.py tells it.
 """
 
 import os
@@ -261,7 +262,6 @@ class Sysfs:
     def _read_netdevs(
         self, folder: str, names: list[str], *, device: str = "", wanted: Container[str] = EVERYTHING
     ) -> tuple[RawNetdev, ...]:
-        has_several = len(names) > 1  # phys_port_name asks the driver, and waits for rtnl (net/core/net-sysfs.c)
         return tuple(
             RawNetdev(
                 name=name_text(name),
@@ -269,7 +269,6 @@ class Sysfs:
                 flags=attribute_text(f"{folder}/net/{name}/flags"),
                 ifindex=attribute_text(f"{folder}/net/{name}/ifindex") if "ifindex" in wanted else "",
                 device=device,
-                port_name=attribute_text(f"{folder}/net/{name}/phys_port_name") if has_several else "",
             )
             for name in names
         )

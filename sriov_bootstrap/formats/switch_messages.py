@@ -8,7 +8,15 @@ import struct
 
 from msgspec import Struct
 
-from sriov_bootstrap.base.netlink import IFLA_IFNAME, IFLA_MASTER, LINK, UnusableError, attribute, attributes
+from sriov_bootstrap.base.netlink import (
+    IFLA_IFNAME,
+    IFLA_MASTER,
+    IFLA_PHYS_PORT_NAME,
+    LINK,
+    UnusableError,
+    attribute,
+    attributes,
+)
 from sriov_bootstrap.base.printable import one_line, text_of
 from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, ParamMode, ParamValue
 from sriov_bootstrap.core.port_functions import PortFunction
@@ -30,7 +38,7 @@ NLA_STRING, NLA_FLAG = 5, 6
 NLA_F_NESTED = 0x8000
 NUMBERS = {1: struct.Struct("=B"), 2: struct.Struct("=H"), 3: struct.Struct("=I"), 4: struct.Struct("=Q")}
 # include/uapi/linux/if_link.h
-IFLA_PHYS_SWITCH_ID, IFLA_PHYS_PORT_NAME, IFLA_PARENT_DEV_NAME = 36, 38, 56
+IFLA_PHYS_SWITCH_ID, IFLA_PARENT_DEV_NAME = 36, 56
 OF_PORTS = frozenset((IFLA_IFNAME, IFLA_MASTER, IFLA_PHYS_SWITCH_ID, IFLA_PHYS_PORT_NAME, IFLA_PARENT_DEV_NAME))
 # include/uapi/linux/ethtool_netlink.h
 FEATURES_HEADER, FEATURES_WANTED, FEATURES_ACTIVE, HEADER_DEV_INDEX = 1, 3, 4, 1

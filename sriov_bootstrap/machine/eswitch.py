@@ -44,11 +44,16 @@ SwitchAction = SetDevlinkParams | SetEswitchMode | SetUpEswitch
 
 
 def read_in_child(
-    questions: tuple[DevlinkQuestion, ...], bus: str, root: str = "", *, timeout_seconds: float = READ_SECONDS
+    questions: tuple[DevlinkQuestion, ...],
+    bus: str,
+    root: str = "",
+    *,
+    say: Callable[[str], None],
+    timeout_seconds: float = READ_SECONDS,
 ) -> Eswitches:
-    """Of these PFs; the process is given up after `timeout_seconds`."""
+    """Of these PFs; the process is given up after `timeout_seconds`. `say` gets progress every two seconds."""
     read = partial(_read, questions, bus, root)
-    return answer_of_child(read, Eswitches, what=WHAT, timeout_seconds=timeout_seconds)
+    return answer_of_child(read, Eswitches, what=WHAT, say=say, timeout_seconds=timeout_seconds)
 
 
 def _read(questions: tuple[DevlinkQuestion, ...], bus: str, root: str) -> Eswitches:

@@ -47,6 +47,11 @@ class HostEdges:
         if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
             raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
+    def run_command(self, argv: list[str], *, timeout_seconds: float = child.COMMAND_SECONDS) -> child.Completed:
+        """child.run for what a pass may have to wait for: it says so, as a job that is silent for long is given up."""
+        waiting = lambda passed: self.say(f"{argv[0]}: {passed:.0f} s so far")  # noqa: E731
+        return child.run(argv, timeout_seconds=timeout_seconds, waiting=waiting)
+
     # -- edges that most passes do without --
 
     @property
@@ -68,14 +73,14 @@ class HostEdges:
         """Modules."""
         from sriov_bootstrap.edges.kmod import Kmod
 
-        return Kmod(child.run, self._root)
+        return Kmod(self.run_command, self._root)
 
     @property
     def virsh(self) -> "Virsh":
         """libvirt."""
         from sriov_bootstrap.edges.virsh import Virsh
 
-        return Virsh(child.run)
+        return Virsh(self.run_command)
 
     @property
     def trial_files(self) -> "TrialFiles":

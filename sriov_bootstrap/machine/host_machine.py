@@ -115,22 +115,22 @@ class HostMachine(HostEdges):
         return read_platform(self)
 
     def read_links(self) -> Links:
-        """altnames, addresses, XDP."""
+        """See protocols.PassMachine."""
         from sriov_bootstrap.machine.links import read_in_child
 
-        return read_in_child()
+        return read_in_child(say=self.say)
 
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """See protocols.PassMachine."""
         from sriov_bootstrap.machine.vf_attributes import read_in_child  # most rules say nothing of it
 
-        return read_in_child(netdevs)
+        return read_in_child(netdevs, say=self.say)
 
     def read_eswitches(self, questions: "tuple[DevlinkQuestion, ...]") -> "Eswitches":
         """See protocols.PassMachine."""
         from sriov_bootstrap.machine.eswitch import read_in_child  # most rules say nothing of it
 
-        return read_in_child(questions, self.devlink_bus, self._root)
+        return read_in_child(questions, self.devlink_bus, self._root, say=self.say)
 
     @cached_property
     def devlink(self) -> "Devlink":

@@ -1,7 +1,8 @@
 """The netdevs of this host, without waiting for ever for the lock that the kernel lists them under.
 
 A driver may hold that lock (rtnl) for good, during a write of ours (igb, bnxt_en) or of anybody else, and no signal
-ends the wait.
+ends the wait. Several such reads of one pass take longer than a job of the daemon may be silent: so each says that it
+waits.
 """
 
 from collections.abc import Callable
@@ -24,15 +25,24 @@ WHAT = "the kernel's list of netdevs"
 Told = TypeVar("Told", Links, Eswitches, "PfLinks")
 
 
-def read_in_child(read: Callable[[], Links] = read_links, *, timeout_seconds: float = READ_SECONDS) -> Links:
-    """In a process of its own, which is given up after `timeout_seconds`."""
-    return answer_of_child(read, Links, what=WHAT, timeout_seconds=timeout_seconds)
+def read_in_child(
+    read: Callable[[], Links] = read_links, *, say: Callable[[str], None], timeout_seconds: float = READ_SECONDS
+) -> Links:
+    """In a process of its own, which is given up after `timeout_seconds`. `say` gets progress every two seconds."""
+    return answer_of_child(read, Links, what=WHAT, say=say, timeout_seconds=timeout_seconds)
 
 
-def answer_of_child(read: Callable[[], Told], kind: type[Told], *, what: str, timeout_seconds: float) -> Told:
+def answer_of_child(
+    read: Callable[[], Told], kind: type[Told], *, what: str, say: Callable[[str], None], timeout_seconds: float
+) -> Told:
     """What `read` returns in a process of its own; a `kind` with a problem if that gives no answer."""
     try:
-        line = child.call(lambda send: send(to_json(read())), what=what, timeout_seconds=timeout_seconds)
+        line = child.call(
+            lambda send: send(to_json(read())),
+            what=what,
+            timeout_seconds=timeout_seconds,
+            waiting=lambda passed: say(f"{what}: {passed:.0f} s so far"),
+        )
         return msgspec.json.decode(line, type=kind)
     except SriovBootstrapError as error:
         return kind(problem=error.message)

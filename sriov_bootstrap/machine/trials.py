@@ -54,6 +54,7 @@ def put_back(machine: "HostMachine", trial: Trial) -> tuple[str, ...]:
     """Waits until the VFs have their drivers again, and sees to it; returns what is still not as it was."""
     deadline = machine.monotonic() + BACK_SECONDS
     while (away := drivers_away(machine, trial)) and machine.monotonic() < deadline:
+        machine.say(f"waiting for VFs of {trial.pf} to come back from {trial.domain}")
         machine.pause(POLL_SECONDS)
     for vf in away:
         _bind(machine, trial.pf, vf)
@@ -98,7 +99,9 @@ def _set_attributes(machine: "HostMachine", trial: Trial) -> tuple[str, ...]:
             send(b"")
 
     try:
-        child.call(work, what=f"{trial.netdev}: attributes of its VFs", timeout_seconds=SET_SECONDS)
+        what = f"{trial.netdev}: attributes of its VFs"
+        waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
+        child.call(work, what=what, timeout_seconds=SET_SECONDS, waiting=waiting)
     except SriovBootstrapError as error:
         return (error.message,)
     left = _compare_all(trial, attributes_now(machine, trial))

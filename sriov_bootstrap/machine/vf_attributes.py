@@ -40,9 +40,12 @@ WHAT = "the kernel's list of VF attributes"
 LinkAction = SetPfLink | SetVfAttributes | SetVfMtus
 
 
-def read_in_child(netdevs: tuple[str, ...], *, timeout_seconds: float = READ_SECONDS) -> PfLinks:
-    """Of these netdevs; the process is given up after `timeout_seconds`."""
-    return answer_of_child(lambda: read_pf_links(netdevs), PfLinks, what=WHAT, timeout_seconds=timeout_seconds)
+def read_in_child(
+    netdevs: tuple[str, ...], *, say: Callable[[str], None], timeout_seconds: float = READ_SECONDS
+) -> PfLinks:
+    """Of these netdevs; the process is given up after `timeout_seconds`. `say` gets progress every two seconds."""
+    read = partial(read_pf_links, netdevs)
+    return answer_of_child(read, PfLinks, what=WHAT, say=say, timeout_seconds=timeout_seconds)
 
 
 def work(machine: "HostMachine", action: LinkAction, guard: Callable[[], str]) -> Callable[[], Result]:

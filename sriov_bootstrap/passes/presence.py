@@ -11,7 +11,7 @@ from sriov_bootstrap.core.config import Match, PfRule, is_exact
 from sriov_bootstrap.core.desired import DesiredPf
 from sriov_bootstrap.core.facts import Links, PfFacts, RawPf
 from sriov_bootstrap.core.obstacles import Function, Platform
-from sriov_bootstrap.core.parse import parse_pf
+from sriov_bootstrap.core.parse import needs_port_names, parse_pf
 from sriov_bootstrap.core.presence import Inventory, StrayNetdev
 from sriov_bootstrap.core.reasons import Reason, Verdict
 from sriov_bootstrap.core.vf_users import Holders
@@ -39,7 +39,7 @@ class PresenceMachine(Protocol):
         """What holds for every device of this host."""
 
     def read_links(self) -> Links:
-        """altnames and addresses."""
+        """altnames, addresses, names of ports."""
 
 
 def absent_verdicts(
@@ -64,7 +64,7 @@ def find_devices(
         serial_numbers=any(match.serial_number for match in matches),
     )
     by_name = any(match.netdev or match.altname for match in matches)
-    links = machine.read_links() if by_name and raws else Links()
+    links = machine.read_links() if raws and (by_name or needs_port_names(raws)) else Links()
     owners = {vf.pci_address: pf.pci_address for pf in pfs for vf in pf.vfs}
     functions = tuple(_function(raw, links, owners) for raw in raws)
     platform = machine.read_platform()

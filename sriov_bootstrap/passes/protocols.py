@@ -95,7 +95,7 @@ class PassMachine(ActionMachine, Protocol):
         """See presence.PresenceMachine."""
 
     def read_links(self) -> facts.Links:
-        """altnames and addresses."""
+        """altnames, addresses, XDP, names of ports."""
 
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """These netdevs of PFs, and what they have set for their VFs."""

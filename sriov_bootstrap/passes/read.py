@@ -11,8 +11,8 @@ from sriov_bootstrap.base.printable import printable
 from sriov_bootstrap.core import decode, facts
 from sriov_bootstrap.core.config import Config
 from sriov_bootstrap.core.desired import asks_for, ports_of, rule_of
-from sriov_bootstrap.core.facts import PfFacts
-from sriov_bootstrap.core.parse import needs_holders, parse_pf
+from sriov_bootstrap.core.facts import PfFacts, RawPf
+from sriov_bootstrap.core.parse import needs_holders, needs_port_names, parse_pf
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_mtus import netdevs_to_ask, with_mtus
 from sriov_bootstrap.core.vf_users import Holders
@@ -87,15 +87,18 @@ def _read_vfs_and_users(
         serial_numbers=any(rule.match.serial_number for rule in config.pf),
         vf_ifindexes=any(rule.vf for rule in config.pf),  # they tell whether a VF was bound anew
     )
-    needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
-    needs_links = needs_links or any(vf.netdevs for pf in raw for vf in pf.vfs)
-    links = machine.read_links() if needs_links else facts.Links()
+    links = machine.read_links() if _needs_links(config, raw) else facts.Links()
     holders = machine.read_holders() if needs_holders(raw) else Holders()
     has_vfs = any(pf.vfs for pf in raw)
     owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
     bindings = machine.read_bindings() if has_vfs else {}
     pfs = (parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
     return tuple(pf for pf in pfs if pf.total_vfs > 0)
+
+
+def _needs_links(config: Config, pfs: tuple[RawPf, ...]) -> bool:
+    by_name = any(rule.match.netdev or rule.match.altname for rule in config.pf)
+    return by_name or needs_port_names(pfs) or any(vf.netdevs for pf in pfs for vf in pf.vfs)
 
 
 def _add_mtus(machine: "PassMachine", config: Config, pf: PfFacts) -> PfFacts:

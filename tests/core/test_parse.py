@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from builders import PF, RawVfValues, make_netdev, make_pf, make_raw_pf, make_raw_vf, make_vf
 from sriov_bootstrap.core import vf_users
 from sriov_bootstrap.core.facts import Link, Links, PfFacts, RawChild, RawNetdev, RawPf, RawVf
-from sriov_bootstrap.core.parse import leaving_users, needs_holders, parse_pf, vf_places
+from sriov_bootstrap.core.parse import leaving_users, needs_holders, needs_port_names, parse_pf, vf_places
 from sriov_bootstrap.core.vf_users import Holder, Holders, Owner, Owners, UseKind
 
 QEMU = Holder(4711, "qemu-system-x86", "instance-0000002a")
@@ -18,6 +18,7 @@ DPDK = Holder(9, "dpdk")
 RDMA = "/dev/infiniband/uverbs2"
 VM = Owner("instance-0000002a")
 UP = RawNetdev("v0", flags="0x1003")
+TWO = (RawNetdev("ens1f0", ifindex="2"), RawNetdev("eth0", ifindex="9"))
 TEXT = st.text(max_size=12)
 NETDEV = st.builds(RawNetdev, TEXT, TEXT, TEXT, TEXT, st.tuples(TEXT), TEXT)
 CHILDREN = st.tuples(st.builds(RawChild, TEXT, TEXT, TEXT))
@@ -101,11 +102,33 @@ def test_a_vf_of_what_is_no_nic_is_in_use_as_long_as_it_has_a_driver(driver: str
     ],
 )
 def test_representors_are_no_ports_of_a_pf(port_name: str, *, is_port: bool) -> None:
-    devices = (RawNetdev("ens1f0", ifindex="2"), RawNetdev("eth0", ifindex="9", port_name=port_name))
-    pf = parse_pf(replace(make_raw_pf(), netdevs=devices), Links(), Holders())
+    links = Links({"ens1f0": Link("ens1f0", ifindex=2), "eth0": Link("eth0", ifindex=9, port_name=port_name)})
+    pf = parse_pf(replace(make_raw_pf(), netdevs=TWO), links, Holders())
     assert [dev.name for dev in pf.ports] == (["ens1f0", "eth0"] if is_port else ["ens1f0"])
     assert len(pf.netdevs) == 2
     assert replace(pf, netdevs=pf.netdevs[1:]).netdev == ("eth0" if is_port else "")
+
+
+def test_a_representor_that_was_renamed_meanwhile_is_still_one() -> None:
+    links = Links({"rep3": Link("rep3", ifindex=9, port_name="pf0vf3")})
+    assert [dev.name for dev in parse_pf(replace(make_raw_pf(), netdevs=TWO), links, Holders()).ports] == ["ens1f0"]
+
+
+@pytest.mark.parametrize(
+    ("netdevs", "problem", "are_needed", "are_known"),
+    [
+        pytest.param(TWO, "", True, True, id="several"),
+        pytest.param(TWO, "no answer after 30 s", True, False, id="several, and no list of netdevs"),
+        pytest.param(TWO[:1], "no answer after 30 s", False, True, id="an only one is a port"),
+        pytest.param((), "no answer after 30 s", False, True, id="none"),
+    ],
+)
+def test_ports_are_known_by_their_names_where_there_are_several(
+    netdevs: tuple[RawNetdev, ...], problem: str, *, are_needed: bool, are_known: bool
+) -> None:
+    raw = replace(make_raw_pf(), netdevs=netdevs)
+    assert needs_port_names((replace(raw, netdevs=()), raw)) is are_needed
+    assert parse_pf(raw, Links(problem=problem), Holders()).are_ports_known is are_known
 
 
 @given(RAW)

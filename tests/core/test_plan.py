@@ -106,6 +106,16 @@ ROWS = [
         (UP_FIRST, SetLinkUp(PF, "d1", precedes_count=True), SetNumVfs(PF, 0, 4)),
     ),
     Row(
+        "while the kernel does not list the netdevs, one of several may be a representor",
+        make_wish(pf=make_pf(altnames_known=False, netdevs=(*DOWN, make_netdev(name="d1", is_up=False)))),
+        (SetNumVfs(PF, 0, 4),),
+    ),
+    Row(
+        "while the kernel does not list the netdevs, an only one is a port",
+        make_wish(pf=make_pf(altnames_known=False, netdevs=DOWN)),
+        (UP_FIRST, SetNumVfs(PF, 0, 4)),
+    ),
+    Row(
         "a rule by the other netdev of a PF that is taken",
         DesiredPf(make_rule(), lost=(PF, "first")),
         verdict=Verdict(

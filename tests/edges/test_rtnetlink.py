@@ -91,6 +91,22 @@ def test_an_xdp_program_is_seen() -> None:
     assert len(links.by_name) == 3
 
 
+@pytest.mark.parametrize(
+    ("raw", "port_name"),
+    [
+        pytest.param(None, "", id="none"),
+        pytest.param(b"pf0vf3", "pf0vf3", id="without an end, as the kernel has it"),
+        pytest.param(b"p0\0", "p0", id="with an end"),
+        pytest.param(b"p\xff", r"p\xff", id="not UTF-8"),
+    ],
+)
+def test_the_name_of_a_port_is_read(raw: bytes | None, port_name: str) -> None:
+    links = [link(2, b"eth0", b"tenant-a", port_name=raw), link(3, b"eth1", xdp=2, port_name=raw)]
+    first = Link("eth0", ("tenant-a",), ("192.0.2.7/24",), ifindex=2, port_name=port_name)
+    second = Link("eth1", ifindex=3, has_xdp=True, port_name=port_name)
+    assert read_links(answers(links, [address(2, "192.0.2.7/24")])) == Links({"eth0": first, "eth1": second})
+
+
 def test_a_list_that_changed_while_it_was_read_is_read_again() -> None:
     """The mark is on any message of it, also on the last one."""
     marked = [link(1, b"lo", flags=NLM_F_DUMP_INTR), link(2, b"old"), done()]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import select
 import signal
 import time
@@ -349,6 +350,14 @@ def test_everything_can_be_read_beside_a_jam(machine: HostMachine, jam: Jam) -> 
     assert len(pf.vfs) == 4
     assert machine.load_state() == (State(boot_id="b007"), "")
     assert machine.read_links() == read_links()
+
+
+def test_who_waits_for_a_command_says_so(tree: HostTree) -> None:
+    said: list[str] = []
+    machine = HostMachine(root=str(tree.root), say=said.append)
+    with pytest.raises(StuckError):
+        machine.run_command(["sleep", "60"], timeout_seconds=AT_ONCE)
+    assert re.fullmatch(r"sleep: \d+ s so far", said[0])
 
 
 def test_a_pass_waits_for_a_write_that_is_not_overdue(machine: HostMachine, hanging: Hanging) -> None:

@@ -101,7 +101,10 @@ def test_a_vf_whose_driver_stays_away_is_told(machine: HostMachine, tree: HostTr
     tree.write(NIC, json.dumps(BEFORE.said))
     (tree.device(vf_address(PF, 0)) / "driver").unlink()
     tree.bind(vf_address(PF, 0), "vfio-pci")
+    said: list[str] = []
+    machine.say = said.append
     assert put_back(machine, TRIAL) == (f"{vf_address(PF, 0)} has vfio-pci instead of igbvf",)
+    assert f"waiting for VFs of {PF} to come back from verify-a" in said
 
 
 def test_a_killed_run_is_put_back_once(machine: HostMachine, tree: HostTree) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -291,7 +292,7 @@ def test_a_kernel_that_says_why_it_does_nothing_is_quoted(
 
 def test_what_was_read_comes_back_as_it_was(nic: Nic) -> None:
     nic.problem = "größe"
-    assert vf_attributes.read_in_child(("ens1f0", "e2")) == nic.read(("ens1f0", "e2"))
+    assert vf_attributes.read_in_child(("ens1f0", "e2"), say=lambda _: None) == nic.read(("ens1f0", "e2"))
 
 
 def test_a_kernel_that_holds_its_lock_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,8 +301,10 @@ def test_a_kernel_that_holds_its_lock_is_a_problem(monkeypatch: pytest.MonkeyPat
             signal.pause()
 
     monkeypatch.setattr(vf_attributes, "read_pf_links", hang)
-    found = vf_attributes.read_in_child(("ens1f0",), timeout_seconds=0.0)
-    assert found == PfLinks(problem="the kernel's list of VF attributes: no answer after 0 s")
+    said: list[str] = []
+    found = vf_attributes.read_in_child(("ens1f0",), say=said.append, timeout_seconds=0.1)
+    assert found == PfLinks(problem="the kernel's list of VF attributes: no answer after 0.1 s")
+    assert re.fullmatch(r"the kernel's list of VF attributes: \d+ s so far", said[0])
 
 
 @pytest.mark.parametrize(
@@ -314,6 +317,6 @@ def test_a_read_that_breaks_is_a_problem(status: int | None, problem: str, monke
         os._exit(status)
 
     monkeypatch.setattr(vf_attributes, "read_pf_links", die)
-    found = vf_attributes.read_in_child(("ens1f0",))
+    found = vf_attributes.read_in_child(("ens1f0",), say=lambda _: None)
     assert found.by_name == {}
     assert problem in found.problem

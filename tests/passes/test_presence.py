@@ -7,7 +7,7 @@ from builders import PF, PF2, make_config, make_netdev, make_rule, vf_address
 from builders_pci import sriov
 from fakes import FakeMachine, FakePf
 from sriov_bootstrap.core.config import Match, PfRule
-from sriov_bootstrap.core.facts import RawNetdev, RawPf
+from sriov_bootstrap.core.facts import Link, Links, RawNetdev, RawPf
 from sriov_bootstrap.core.obstacles import Platform
 from sriov_bootstrap.core.reasons import Reason
 from sriov_bootstrap.core.report import PfReport
@@ -156,6 +156,15 @@ def test_serial_numbers_and_links_are_read_where_a_rule_goes_by_them() -> None:
     assert function.facts.serial_number == "3c-fd"
     find_devices(machine, [make_rule(match=Match(altname="a"))], ())
     assert "links" in machine.reads
+
+
+def test_which_of_several_netdevs_are_ports_is_read() -> None:
+    function = a_function()
+    machine = machine_with(replace(function, netdevs=(*function.netdevs, RawNetdev("rep0", ifindex="9"))))
+    machine.links = Links({"rep0": Link("rep0", ifindex=9, port_name="pf0sf1")})
+    (found,) = find_devices(machine, [make_rule(match=Match(pci_address=OTHER))], ()).functions
+    assert "links" in machine.reads
+    assert [dev.name for dev in found.facts.ports] == ["ens7"]
 
 
 def test_a_vf_of_a_rule_is_told_its_pf() -> None:

@@ -465,6 +465,17 @@ def test_costly_reads_are_made_only_where_they_matter() -> None:
     assert machine.reads == ["links", "functions"]
 
 
+def test_which_of_several_netdevs_are_ports_is_read_and_no_other_is_touched() -> None:
+    representor = make_netdev(name="rep0", ifindex=9, is_up=False, is_representor=True)
+    machine = machine_with(netdevs=(make_netdev(is_up=False), representor))
+    machine.has_vf_driver = False
+    report = a_pass(machine)
+    assert {*machine.reads} == {"links"}
+    assert f"{PF} bring ens1f0 up" in machine.writes
+    assert f"{PF} bring rep0 up" not in machine.writes
+    assert report.pfs[0].netdev == "ens1f0"
+
+
 # -- config --
 
 

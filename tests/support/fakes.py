@@ -205,12 +205,10 @@ class FakeMachine:
         return self.platform
 
     def read_links(self) -> Links:
-        """As the test left them; PFs' altnames always."""
+        """As the test left them; PFs' altnames and names of ports always."""
         self.reads.append("links")
         devices = [dev for pf in self.pfs.values() for dev in pf.facts.netdevs]
-        return replace(
-            self.links, by_name={dev.name: Link(dev.name, dev.altnames) for dev in devices} | self.links.by_name
-        )
+        return replace(self.links, by_name={dev.name: _link(dev) for dev in devices} | self.links.by_name)
 
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         """Each PF's first netdev."""
@@ -572,5 +570,9 @@ class FakeMachine:
 
 
 def _raw_netdev(dev: Netdev) -> RawNetdev:
-    flags, port_name = "0x1003" if dev.is_up else "0x1002", "pf0vf0" if dev.is_representor else ""
-    return RawNetdev(dev.name, dev.mac, flags, f"{dev.ifindex}", dev.uppers, dev.device, port_name)
+    flags = "0x1003" if dev.is_up else "0x1002"
+    return RawNetdev(dev.name, dev.mac, flags, f"{dev.ifindex}", dev.uppers, dev.device)
+
+
+def _link(dev: Netdev) -> Link:
+    return Link(dev.name, dev.altnames, port_name="pf0vf0" if dev.is_representor else "")

@@ -24,10 +24,13 @@ def message(kind: int, body: bytes, *, flags: int = 0, sequence: int = 1) -> byt
     return struct.pack("=IHHII", 16 + len(body), kind, flags, sequence, 0) + body + b"\0" * (-len(body) % 4)
 
 
-def link(index: int, name: bytes, *altnames: bytes, xdp: int | None = None, flags: int = 0) -> bytes:
+def link(
+    index: int, name: bytes, *altnames: bytes, xdp: int | None = None, port_name: bytes | None = None, flags: int = 0
+) -> bytes:
     """A netdev, among attributes that nobody asks for."""
     body = struct.pack("=BxHiII", 0, 1, index, 0x1003, 0) + attribute(IFLA_IFNAME, name + b"\0")
     body += attribute(4, struct.pack("=I", 1500))
+    body += b"" if port_name is None else attribute(38, port_name)
     if xdp is not None:
         body += attribute(rtnetlink.IFLA_XDP | NESTED, attribute(rtnetlink.IFLA_XDP_ATTACHED, bytes([xdp])))
     properties = b"".join(attribute(rtnetlink.IFLA_ALT_IFNAME, altname + b"\0") for altname in altnames)

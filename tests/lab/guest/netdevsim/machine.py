@@ -57,16 +57,14 @@ def write(action: SetNumVfs) -> None:
 def raw_pf(name: str) -> RawPf:
     number = number_of_vfs(name)
     folders = sorted((folder_of(name) / "net").iterdir())
-    netdevs = tuple(raw_netdev(folder, has_port_name=len(folders) > 1) for folder in folders)
+    netdevs = tuple(map(raw_netdev, folders))
     texts = {"class": "0x020000", "sriov_totalvfs": f"{MOST_VFS}", "sriov_drivers_autoprobe": "0"}
     vfs = tuple(RawVf(f"{index}", f"{name}.{index}", inode=100 * number + index) for index in range(number))
     return RawPf(name, texts, "netdevsim", netdevs, vfs)
 
 
-def raw_netdev(folder: Path, *, has_port_name: bool) -> RawNetdev:
-    """As edges/sysfs.py reads it: phys_port_name waits for rtnl."""
-    port_name = text(folder / "phys_port_name") if has_port_name else ""
-    return RawNetdev(os.path.basename(folder), flags="0x1003", ifindex=text(folder / "ifindex"), port_name=port_name)
+def raw_netdev(folder: Path) -> RawNetdev:
+    return RawNetdev(os.path.basename(folder), flags="0x1003", ifindex=text(folder / "ifindex"))
 
 
 def text(path: Path) -> str:
