@@ -12,6 +12,9 @@ import pytest
 from builders import PF, PF2, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
+from sriov_bootstrap.edges.locks import PASS_LOCK
+from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 STAND_IN = Path(__file__).parents[1] / "lab" / "guest" / "verify"
 FOLDER = "run/sriov-bootstrap/state/verify"
@@ -79,6 +82,20 @@ def test_a_proof_of_each_pf_is_a_line_of_a_table_and_counts_for_the_metrics(host
     page = host.tree.read("run/sriov-bootstrap/state/metrics.prom")
     assert 'sriov_verify_last_success_timestamp_seconds{rule="tenant-b"} 0.0' in page
     assert 'sriov_verify_last_success_timestamp_seconds{rule="tenant-a"} 0.0' not in page
+
+
+def test_the_page_is_written_while_passes_may_run(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The textfile may be on a slow disk. By then, state.json says when the proof was."""
+    proved: list[set[str]] = []
+
+    def publish(machine: HostMachine, _: object) -> tuple[str, ...]:
+        with machine.locks.hold(PASS_LOCK, timeout_seconds=0.5, waiting=lambda _: None):
+            proved.append({*machine.load_state()[0].verified_at})
+        return ()
+
+    monkeypatch.setattr(jobs, "publish", publish)
+    assert host.run("verify", "vf")[0] == 0
+    assert proved == [{"tenant-a"}]
 
 
 @pytest.mark.parametrize(
