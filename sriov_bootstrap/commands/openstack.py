@@ -2,8 +2,9 @@
 
 from sriov_bootstrap.asked import Arguments
 from sriov_bootstrap.base.errors import ExitCode
-from sriov_bootstrap.base.printable import printable, to_json, write_stderr
-from sriov_bootstrap.commands.interruption import ended_by_sigterm
+from sriov_bootstrap.base.printable import printable, to_json
+from sriov_bootstrap.commands.interruption import ended_by_signals
+from sriov_bootstrap.commands.terminal import write_note
 from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
 from sriov_bootstrap.verify.openstack.attachment import Attachments
 from sriov_bootstrap.verify.openstack.attachment_rules import PortWish
@@ -21,7 +22,7 @@ def openstack(asked: Arguments) -> int:
         asked.with_switchdev,
     )
     act = attach_port if asked.action == "attach-port" else detach_port
-    with ended_by_sigterm():
+    with ended_by_signals():
         return act(asked.cloud, wish, as_json=asked.json)
 
 
@@ -51,7 +52,4 @@ def detach_port(cloud: str, wish: PortWish, *, as_json: bool) -> int:
 
 
 def _attachments(cloud: str) -> Attachments:
-    def say(text: str) -> None:
-        write_stderr(f"{printable(text)}\n")
-
-    return Attachments(OpenStackApi(cloud), SystemClock(), say)
+    return Attachments(OpenStackApi(cloud), SystemClock(), write_note)

@@ -37,7 +37,10 @@ def is_agreed(question: str) -> bool:
 
 
 def progress_printer() -> Callable[[str], None]:
-    """Progress on stderr: at once and in place on a terminal, else after 2, 4, 8, 16, ... seconds."""
+    """Progress on stderr: at once and in place on a terminal, else after 2, 4, 8, 16, ... seconds.
+
+    Where nobody reads it any more, as after a connection was lost, it goes nowhere: what is under way has to end well.
+    """
     began = time.monotonic()
     next_at = began + FIRST_SAY_SECONDS
     is_terminal = sys.stderr.isatty()
@@ -52,3 +55,8 @@ def progress_printer() -> Callable[[str], None]:
             write_stderr(f"{text}\n")
 
     return say
+
+
+def write_note(text: str) -> None:
+    """A line on stderr, of work that goes on; like progress, it goes nowhere where nobody reads it any more."""
+    write_stderr(f"{printable(text)}\n")

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import ExitCode, UsageError
 from sriov_bootstrap.base.printable import printable, to_json
-from sriov_bootstrap.commands.interruption import ended_by_sigterm
-from sriov_bootstrap.commands.terminal import in_colour, progress_printer, table_cells
+from sriov_bootstrap.commands.interruption import ended_by_signals
+from sriov_bootstrap.commands.terminal import in_colour, progress_printer, table_cells, write_note
 from sriov_bootstrap.core.vf_attributes import MAX_VLAN
 from sriov_bootstrap.machine.host_machine import HostMachine
 from sriov_bootstrap.machine.proving import ProofWish, prepare, prove
@@ -66,9 +66,10 @@ def _verify(machine: HostMachine, ask: VerifyAsk, *, is_for_all: bool) -> tuple[
     machine.say = progress_printer()
     loaded = load_config(machine, None)
     wish = ProofWish(ask.vlan, ask.gateway, ask.timeout)
-    with ended_by_sigterm(), machine.locks.hold_verify():
+    with ended_by_signals(), machine.locks.hold_verify():
         for problem in clean_up(machine):
-            machine.say(problem)
+            machine.say("")
+            write_note(f"sriov-bootstrap: {problem}")
         libvirt = machine.virsh.ask()
         with machine.pass_lock():  # no pass plans for VFs that are recorded as tried a moment later
             pfs = read_facts(machine, loaded.config)

@@ -10,7 +10,7 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.asked import ACTIVE_SECONDS, Arguments
 from sriov_bootstrap.base.errors import CloudError, ExitCode, UsageError
 from sriov_bootstrap.base.printable import printable, to_json, write_stderr
-from sriov_bootstrap.commands.interruption import ended_by_sigterm
+from sriov_bootstrap.commands.interruption import ended_by_signals
 from sriov_bootstrap.commands.terminal import can_ask, in_colour, is_agreed, progress_printer
 from sriov_bootstrap.edges.named_files import json_files, read_end, read_named
 from sriov_bootstrap.edges.openstack_api import OpenStackApi, SystemClock
@@ -38,7 +38,7 @@ class HostAnswer(Struct, frozen=True):
 
 def verify_openstack(machine: HostMachine, asked: Arguments) -> int:
     """0 if all is as it should be, 3 if a check failed. Raises UsageError and CloudError."""
-    with ended_by_sigterm():  # what was made in the cloud is deleted on the way out
+    with ended_by_signals():  # what was made in the cloud is deleted on the way out
         return _verify(machine, asked)
 
 

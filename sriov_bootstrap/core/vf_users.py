@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import NAME_LIMIT, printable
 from sriov_bootstrap.core.plurals import shortlist
@@ -34,6 +35,8 @@ class UseKind(StrEnum):
 
 
 OPEN = frozenset({UseKind.HELD, UseKind.MAY_BE_HELD})  # by a process that the kernel waits for
+# It is in use because nobody can tell; a later look may.
+DOUBTS = frozenset({UseKind.MAY_BE_HELD, UseKind.HOLDER_UNKNOWN, UseKind.OWNER_UNKNOWN, UseKind.LINK_UNKNOWN})
 LATENT = frozenset({UseKind.SHUT_OFF, UseKind.OWNER_UNKNOWN})  # nobody's at this moment, if the VF has no driver
 
 USES = {
@@ -110,6 +113,16 @@ class Holders(Struct, frozen=True):
     problem: str = ""
     unseen: tuple[Unseen, ...] = ()
 
+    def besides(self, domain: str) -> "Holders":
+        """The same without what the VM of this name has open."""
+        found = {device: _without(holders, domain) for device, holders in self.by_device.items()}
+        by_device = {device: holders for device, holders in found.items() if holders}
+        return replace(self, by_device=by_device, unattributed=_without(self.unattributed, domain))
+
+
+def _without(holders: Iterable[Holder], domain: str) -> tuple[Holder, ...]:
+    return tuple(holder for holder in holders if holder.domain != domain)
+
 
 class Owner(Struct, frozen=True):
     """A VM that a VF is assigned to, whether it has it open or not."""
@@ -132,6 +145,11 @@ class Owners(Struct, frozen=True):
     by_device: dict[str, Owner] = {}
     problem: str = ""
     tried: frozenset[str] = frozenset()
+
+    def besides(self, domain: str) -> "Owners":
+        """What others have: neither the VM of this name, nor `verify` by its record."""
+        by_device = {device: owner for device, owner in self.by_device.items() if owner.domain != domain}
+        return Owners(by_device, self.problem)
 
 
 def use_by_holder(devices: Collection[str], holders: Holders, *, through_vfio: bool) -> Use | None:

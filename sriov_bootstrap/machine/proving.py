@@ -19,7 +19,7 @@ from sriov_bootstrap.core.vf_attributes import VfAttributes
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.edges.virsh import LibvirtAnswer, words_of
-from sriov_bootstrap.machine.trials import attributes_now, put_back
+from sriov_bootstrap.machine.trials import PutBack, attributes_now, put_back
 from sriov_bootstrap.verify import guest
 from sriov_bootstrap.verify.choice import Choice
 from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
@@ -97,7 +97,7 @@ def prepare(
 
 
 def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: ProofWish) -> tuple[Verification, ...]:
-    """All of them, side by side. However it ends, every VM is ended, and every VF is as before."""
+    """All of them, side by side. However it ends, every VM is ended, and every VF that nobody else has is as before."""
     limit = wish.limit_seconds or LIMIT_SECONDS[host.accelerator]
     waiting = [proof for proof in proofs if not proof.is_over]
     try:
@@ -176,7 +176,7 @@ def _prepare(machine: "HostMachine", choice: Choice, host: Equipment, wish: Proo
         f"{folder}.console",
         f"{folder}.report",
     )
-    tried = tuple(TriedVf(vf.pci_address, vf.index, vf.driver) for vf in vfs)
+    tried = tuple(TriedVf(vf.pci_address, vf.index, vf.driver, incarnation=vf.incarnation) for vf in vfs)
     trial = Trial(name, choice.pf.pci_address, choice.pf.netdev, tried)
     before = attributes_now(machine, trial)
     trial = replace(trial, vfs=tuple(replace(vf, attributes=before.get(vf.number)) for vf in trial.vfs))
@@ -269,10 +269,11 @@ def _finish(machine: "HostMachine", proof: VmProof) -> None:
     machine.say(f"{proof.choice}: putting its VFs back")
     try:
         machine.virsh.destroy(proof.vm.name)
-        problems = put_back(machine, proof.trial)
+        back = put_back(machine, proof.trial)
     except SriovBootstrapError as error:
-        problems = (error.message,)
-    proof.stages = (*proof.stages, *judge_after(proof.choice, proof.vm, proof.seen), judge_back(problems))
+        back = PutBack((error.message,))
+    judged = judge_after(proof.choice, proof.vm, proof.seen)
+    proof.stages = (*proof.stages, *judged, judge_back(back.problems, back.left_alone))
 
 
 def _result(proof: VmProof, host: Equipment) -> Verification:

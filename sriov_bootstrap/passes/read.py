@@ -15,7 +15,7 @@ from sriov_bootstrap.core.facts import PfFacts, RawPf
 from sriov_bootstrap.core.parse import needs_holders, needs_port_names, parse_pf
 from sriov_bootstrap.core.vf_attributes import PfLinks
 from sriov_bootstrap.core.vf_mtus import netdevs_to_ask, with_mtus
-from sriov_bootstrap.core.vf_users import Holders
+from sriov_bootstrap.core.vf_users import Holders, Owners
 
 if TYPE_CHECKING:
     from sriov_bootstrap.passes.protocols import PassMachine  # loaded for no pass: it only names types
@@ -87,18 +87,33 @@ def _read_vfs_and_users(
         serial_numbers=any(rule.match.serial_number for rule in config.pf),
         vf_ifindexes=any(rule.vf for rule in config.pf),  # they tell whether a VF was bound anew
     )
-    links = machine.read_links() if _needs_links(config, raw) else facts.Links()
-    holders = machine.read_holders() if needs_holders(raw) else Holders()
-    has_vfs = any(pf.vfs for pf in raw)
-    owners = machine.read_owners(shut_off=config.openstack.protect_shutoff) if has_vfs else None
-    bindings = machine.read_bindings() if has_vfs else {}
-    pfs = (parse_pf(raw_pf, links, holders, owners, is_binding=raw_pf.pci_address in bindings) for raw_pf in raw)
+    needs_links = any(rule.match.netdev or rule.match.altname for rule in config.pf)
+    users = _read_users(machine, raw, needs_links=needs_links, shut_off=config.openstack.protect_shutoff)
+    return _parse(machine, raw, users)
+
+
+class _Users(Struct, frozen=True):
+    """Everything that tells who uses the VFs of some PFs; `owners` None: they have no VFs."""
+
+    links: facts.Links
+    holders: Holders
+    owners: Owners | None
+
+
+def _read_users(machine: "PassMachine", raws: tuple[RawPf, ...], *, needs_links: bool, shut_off: bool) -> _Users:
+    """The costly reads, as far as they can matter."""
+    needs_links = needs_links or needs_port_names(raws) or any(vf.netdevs for pf in raws for vf in pf.vfs)
+    links = machine.read_links() if needs_links else facts.Links()
+    holders = machine.read_holders() if needs_holders(raws) else Holders()
+    owners = machine.read_owners(shut_off=shut_off) if any(pf.vfs for pf in raws) else None
+    return _Users(links, holders, owners)
+
+
+def _parse(machine: "PassMachine", raws: tuple[RawPf, ...], users: _Users) -> tuple[PfFacts, ...]:
+    bindings = machine.read_bindings() if users.owners else {}
+    links, holders, owners = users.links, users.holders, users.owners
+    pfs = (parse_pf(raw, links, holders, owners, is_binding=raw.pci_address in bindings) for raw in raws)
     return tuple(pf for pf in pfs if pf.total_vfs > 0)
-
-
-def _needs_links(config: Config, pfs: tuple[RawPf, ...]) -> bool:
-    by_name = any(rule.match.netdev or rule.match.altname for rule in config.pf)
-    return by_name or needs_port_names(pfs) or any(vf.netdevs for pf in pfs for vf in pf.vfs)
 
 
 def _add_mtus(machine: "PassMachine", config: Config, pf: PfFacts) -> PfFacts:
@@ -154,3 +169,16 @@ def read_users(
     found = _read_vfs_and_users(machine, config, (), pfs)
     used = ((pf.pci_address, vf) for pf in found for vf in (pf.vfs_at_work if at_work else pf.vfs_in_use))
     return "; ".join(vf.refusal for pf, vf in used if pf in addresses or vf.pci_address in addresses)
+
+
+def read_other_users(machine: "PassMachine", pf: str, domain: str, *, has_ended: bool) -> PfFacts | None:
+    """One PF, and who uses its VFs besides a VM of `verify`, whose `domain` this is. None if the PF is gone.
+
+    Its VFs are not those of a VM that is shut off: that has lost nothing when it starts. `has_ended`: what `domain`
+    has open still counts, because it should have ended, and whatever is done would wait for it.
+    """
+    raws = machine.read_pfs((pf,))
+    users = _read_users(machine, raws, needs_links=False, shut_off=False)
+    holders = users.holders if has_ended else users.holders.besides(domain)
+    owners = users.owners.besides(domain) if users.owners else None
+    return next(iter(_parse(machine, raws, replace(users, holders=holders, owners=owners))), None)

@@ -221,9 +221,11 @@ def _judge_gateway(vm: Vm, report: GuestReport) -> StageResult:
     return fail(ProofStage.GATEWAY, f"nobody answers ARP for {vm.gateway}", remedy)
 
 
-def judge_back(problems: tuple[str, ...]) -> StageResult:
-    """`problems`: what is not as it was."""
+def judge_back(problems: tuple[str, ...], left_alone: tuple[str, ...] = ()) -> StageResult:
+    """`problems`: what is not as it was. `left_alone`: who has a VF by now, which is as it should be."""
     if problems:
         remedy = "sriov-bootstrap --once; see sriov-bootstrap status"
-        return fail(ProofStage.BACK, shortlist(problems, NAMED, "; "), remedy)
+        return fail(ProofStage.BACK, shortlist((*problems, *left_alone), NAMED, "; "), remedy)
+    if left_alone:
+        return confirm(ProofStage.BACK, shortlist(left_alone, NAMED, "; "))
     return confirm(ProofStage.BACK, "driver, attributes and number of VFs as before")

@@ -143,6 +143,41 @@ def test_a_vf_on_a_driver_that_bypasses_the_kernel_is_somebodys(host: Shell) -> 
     assert f"hint: if no program uses it: echo {vf} > /sys/bus/pci/devices/{vf}/driver/unbind; " in out
 
 
+def wrap_virsh(tmp_path: Path, commands: str) -> None:
+    """A virsh that runs these commands first, and then the stand-in, unless they exit."""
+    (tmp_path / "programs/virsh").write_text(f'#!/bin/sh\n{commands}\nexec {STAND_IN}/virsh "$@"\n')
+    (tmp_path / "programs/virsh").chmod(0o755)
+
+
+def test_a_vf_that_a_tenant_gets_before_verifys_own_vm_stays_the_tenants(host: Shell, tmp_path: Path) -> None:
+    """nova starts a VM while the initramfs is made, and libvirt refuses verify's."""
+    tree, vf = host.tree, vf_address(PF, 0)
+    folder, vfio, later = tree.device(vf), tree.root / "sys/bus/pci/drivers/vfio-pci", tree.root / "later"
+    vfio.mkdir()
+    (vfio / "unbind").touch()
+    tree.add_process(4711, "/dev/vfio/17", cmdline=b"qemu\0-name\0guest=instance-1\0")
+    (tree.root / "proc/4711").rename(later)
+    said = f"error: Requested operation is not valid: PCI device {vf} is in use by driver QEMU, domain instance-1"
+    take = f"ln -sfn {vfio} {folder}/driver; mv {later} {tree.root}/proc/4711"
+    keep = f"cp {tree.root}/{LEFT[0]} {tmp_path}/record"
+    wrap_virsh(tmp_path, f'case "$4" in create*) {keep}; {take}; echo "{said}" >&2; exit 1;; esac')
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "not proved: free vf\n" in out) == (3, True), out
+    assert f"put back  ok      VF 0 {vf} is held by qemu-system-x86 pid 4711 (instance-1): left alone" in out
+    assert ((folder / "driver").resolve(), (vfio / "unbind").read_text()) == (vfio, "")
+    (trial,) = json.loads((tmp_path / "record").read_text())["trials"]
+    assert trial["vfs"][0]["incarnation"] == folder.stat().st_ino
+    assert left(host) == []
+
+
+@pytest.mark.parametrize("number", ["TERM", "HUP"])
+def test_an_interrupted_verify_puts_back_what_it_has_begun(host: Shell, tmp_path: Path, number: str) -> None:
+    """HUP: the ssh in which it runs has ended."""
+    wrap_virsh(tmp_path, f'case "$4" in create*) sleep 0.3; kill -{number} $PPID; exit 1;; esac')
+    code, _, err = host.run("verify", "vf")
+    assert (code, "interrupted" in err, left(host)) == (130, True, [])
+
+
 def test_without_an_iommu_no_vm_is_started(host: Shell) -> None:
     (host.tree.root / "sys/kernel/iommu_groups").rename(host.tree.root / "gone")
     code, out, _ = host.run("verify", "vf", "--json")
@@ -193,19 +228,14 @@ def test_no_room_for_the_initramfs_is_told_and_nothing_is_left(host: Shell, monk
 def test_libvirt_is_asked_while_passes_may_run(host: Shell, tmp_path: Path) -> None:
     """It may take a minute to answer."""
     lock, asked = host.tree.root / "run/sriov-bootstrap/state/pass.lock", tmp_path / "asked"
-    script = f'#!/bin/sh\n[ "$4" != list ] || flock -n {lock} echo free >>{asked}\nexec {STAND_IN}/virsh "$@"\n'
-    (tmp_path / "programs/virsh").write_text(script)
-    (tmp_path / "programs/virsh").chmod(0o755)
+    wrap_virsh(tmp_path, f'[ "$4" != list ] || flock -n {lock} echo free >>{asked}')
     assert host.run("verify", "vf")[0] == 0
     assert asked.read_text() == "free\n"
 
 
 def test_the_vms_interface_is_what_render_libvirt_prints(host: Shell, tmp_path: Path) -> None:
     kept = tmp_path / "domain.xml"
-    script = f'#!/bin/sh\nfile=${{4#create }}; cp "${{file%% *}}" {kept} 2>/dev/null\n'
-    script += f'exec {STAND_IN}/virsh "$@"\n'
-    (tmp_path / "programs/virsh").write_text(script)
-    (tmp_path / "programs/virsh").chmod(0o755)
+    wrap_virsh(tmp_path, f'file=${{4#create }}; cp "${{file%% *}}" {kept} 2>/dev/null')
     assert host.run("verify", "vf", vf_address(PF, 0), "--vlan", "100")[0] == 0
     text = kept.read_text()
     mac = text.partition("<mac address='")[2][:17]

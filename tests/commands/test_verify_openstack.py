@@ -51,12 +51,13 @@ def test_without_openstacksdk_this_host_is_looked_at_and_no_more(
     assert main(["openstack", "attach-port", "vm"], root=str(tree.root)) == ExitCode.USAGE
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("words", [("verify", "openstack", "--check"), ("openstack", "attach-port", "vm")])
-def test_sigterm_is_an_interruption_for_as_long_as_the_verb_is_at_work(
-    tree: HostTree, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+def test_a_signal_is_an_interruption_for_as_long_as_the_verb_is_at_work(
+    tree: HostTree, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    library = SimpleNamespace(connect=lambda **_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(number)
+    library = SimpleNamespace(connect=lambda **_: os.kill(os.getpid(), number))
     monkeypatch.setitem(sys.modules, "openstack", library)
     assert main(words, root=str(tree.root)) == ExitCode.INTERRUPTED
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before

@@ -1,13 +1,16 @@
 """What comes after a trial: VFs have their drivers and attributes again, whoever has changed them, or it is said."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from builders import PF, vf_address
 from fakes_host import HostTree
 from sriov_bootstrap.base.errors import KernelError
+from sriov_bootstrap.core.actions import Action
+from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import Handover
 from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, VfAttributes
@@ -15,19 +18,25 @@ from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.virsh import Virsh
 from sriov_bootstrap.machine import jobs, trials
 from sriov_bootstrap.machine.host_machine import HostMachine
-from sriov_bootstrap.machine.trials import put_back, sweep
+from sriov_bootstrap.machine.trials import PutBack, put_back, sweep
 
 BEFORE = VfAttributes(mac="02:00:00:00:00:01", vlan=100, vlan_qos=3, trust=True)
 TAKEN = {"mac": "fa:16:3e:00:00:01", "vlan": 7, "vlan_qos": 0, "trust": False}
 NIC = "nic"  # a file with what the PF has for VF 0, which a process of its own sets
-TRIAL = Trial("verify-a", PF, "ens1f0", (TriedVf(vf_address(PF, 0), 0, "igbvf", BEFORE),))
+VF = vf_address(PF, 0)
+TRIAL = Trial("verify-a", PF, "ens1f0", (TriedVf(VF, 0, "igbvf", BEFORE),))
 RECORD = "run/sriov-bootstrap/state/trials.json"
 
 
 class HostWithNic(HostMachine):
-    """Its PF has what the file says; pauses move its clock alone."""
+    """Its PF has what the file says; pauses move its clock alone.
+
+    `meanwhile` happens in each pause, `at_last` right before it acts.
+    """
 
     paused = 0.0
+    meanwhile: tuple[Callable[[], object], ...] = ()
+    at_last: tuple[Callable[[], object], ...] = ()
 
     def read_pf_links(self, netdevs: tuple[str, ...]) -> PfLinks:
         now = json.loads((self.tree.root / NIC).read_text())
@@ -35,9 +44,16 @@ class HostWithNic(HostMachine):
 
     def pause(self, seconds: float) -> None:
         self.paused += seconds
+        for happen in self.meanwhile:
+            happen()
 
     def monotonic(self) -> float:
         return super().monotonic() + self.paused
+
+    def act(self, action: Action, *, guard: Callable[[], str]) -> Result:
+        for happen in self.at_last:
+            happen()
+        return super().act(action, guard=guard)
 
     tree: HostTree
 
@@ -51,7 +67,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> HostTree:
 
 
 @pytest.fixture
-def machine(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> HostMachine:
+def machine(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> HostWithNic:
     """libvirt has no such domain, and the kernel sets what it is asked to."""
 
     def set_vf_attributes(ifindex: int, wishes: Mapping[int, VfAttributes]) -> None:
@@ -70,8 +86,182 @@ def machine(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> HostMachine:
     return machine
 
 
+def give_to_vfio(tree: HostTree) -> None:
+    """As libvirt does; whatever runs on the VF's own driver before is gone."""
+    (tree.device(VF) / "driver").unlink()
+    tree.bind(VF, "vfio-pci")
+
+
+def unbound_from(tree: HostTree) -> list[str]:
+    """The drivers from which a VF was taken."""
+    return [file.parent.name for file in tree.root.glob("sys/bus/pci/drivers/*/unbind") if file.read_text()]
+
+
+def start_vm(tree: HostTree, domain: str) -> None:
+    """A VM that has the VF open."""
+    tree.add_process(4711, "/dev/vfio/17", cmdline=f"qemu\0-name\0guest={domain},debug-threads=on\0".encode())
+
+
+def define_vm(tree: HostTree, place: str, form: str) -> None:
+    """A domain with the VF in libvirt's files."""
+    address = "<address domain='0' bus='0x3b' slot='0x02' function='0'/>"
+    source = f"<devices><hostdev><source>{address}</source></hostdev></devices>"
+    tree.write(f"{place}/instance-1.xml", form.format(f"<domain><name>instance-1</name>{source}</domain>"))
+
+
+def give_to_a_vm(tree: HostTree) -> None:
+    give_to_vfio(tree)
+    start_vm(tree, "instance-1")
+
+
+def run_a_vm(tree: HostTree) -> None:
+    define_vm(tree, "run/libvirt/qemu", "<domstatus state='running'>{}</domstatus>")
+
+
+def move_to_a_container(tree: HostTree) -> None:
+    (tree.device(VF) / "net/ens1f0v0").rename(tree.root / "elsewhere")
+
+
+def add_to_a_bridge(tree: HostTree) -> None:
+    tree.stack("br0", "ens1f0v0")
+
+
+NO_NETDEV = "driver igbvf has no netdev here: it is in another network namespace, or bypasses the kernel"
+USES = [
+    pytest.param(give_to_a_vm, "is held by qemu-system-x86 pid 4711 (instance-1)", id="VM"),
+    pytest.param(run_a_vm, "is in use: belongs to the VM instance-1, which is running", id="VM, by libvirt's files"),
+    pytest.param(move_to_a_container, f"is in use: {NO_NETDEV}", id="container"),
+    pytest.param(add_to_a_bridge, "is in use: netdev ens1f0v0 is below br0", id="bridge"),
+]
+
+
+@pytest.mark.parametrize(("use", "said"), USES)
+def test_a_vf_that_somebody_uses_is_neither_waited_for_nor_touched(
+    machine: HostWithNic, tree: HostTree, use: Callable[[HostTree], None], said: str
+) -> None:
+    use(tree)
+    assert put_back(machine, TRIAL) == PutBack(left_alone=(f"VF 0 {VF} {said}: left alone",))
+    assert json.loads(tree.read(NIC)) == TAKEN
+    assert (machine.paused, unbound_from(tree)) == (0.0, [])
+
+
+def test_a_record_of_long_ago_takes_nothing_from_whoever_has_the_vf_now(machine: HostWithNic, tree: HostTree) -> None:
+    give_to_a_vm(tree)
+    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    assert sweep(machine) == (f"VF 0 {VF} is held by qemu-system-x86 pid 4711 (instance-1): left alone",)
+    assert json.loads(tree.read(NIC)) == TAKEN
+    assert not (tree.root / RECORD).exists()
+
+
+def test_a_vf_that_is_taken_during_the_wait_is_left_alone_from_then_on(machine: HostWithNic, tree: HostTree) -> None:
+    """libvirt gives it to vfio and sets it up before its VM has it open."""
+
+    def start() -> None:
+        if not (tree.root / "proc/4711").exists():
+            start_vm(tree, "instance-1")
+
+    give_to_vfio(tree)
+    machine.meanwhile = (start,)
+    assert [line[-10:] for line in put_back(machine, TRIAL).left_alone] == ["left alone"]
+    assert machine.paused < 2 * trials.QUIET_SECONDS
+    assert (json.loads(tree.read(NIC)), unbound_from(tree)) == (TAKEN, [])
+
+
+def test_a_vf_that_is_taken_right_before_its_driver_would_be_keeps_it(machine: HostWithNic, tree: HostTree) -> None:
+    give_to_vfio(tree)
+    machine.at_last = (lambda: start_vm(tree, "instance-1"),)
+    assert [line[-10:] for line in put_back(machine, TRIAL).left_alone] == ["left alone"]
+    assert machine.paused >= trials.QUIET_SECONDS
+    assert (json.loads(tree.read(NIC)), unbound_from(tree)) == (TAKEN, [])
+
+
+def test_a_vf_that_is_taken_right_before_its_mac_would_be_keeps_it(
+    machine: HostWithNic, tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = child.call
+
+    def call_late(work: child.Work, *, what: str, **limits: Any) -> bytes:  # noqa: ANN401 - those of child.call
+        if what == "ens1f0: attributes of its VFs":
+            run_a_vm(tree)
+        return call(work, what=what, **limits)
+
+    monkeypatch.setattr(child, "call", call_late)
+    assert [line[-10:] for line in put_back(machine, TRIAL).left_alone] == ["left alone"]
+    assert machine.paused >= trials.QUIET_SECONDS
+    assert json.loads(tree.read(NIC)) == TAKEN
+
+
+def test_a_vf_that_something_keeps_changing_is_not_joined(machine: HostWithNic, tree: HostTree) -> None:
+    machine.meanwhile = (lambda: tree.write(NIC, json.dumps(TAKEN | {"vlan": int(machine.paused)})),)
+    (problem,) = put_back(machine, TRIAL).problems
+    assert problem.startswith("VF 0 no longer has ")
+    assert trials.BACK_SECONDS / 2 < machine.paused <= trials.BACK_SECONDS
+    assert json.loads(tree.read(NIC))["mac"] == TAKEN["mac"]
+
+
+@pytest.mark.parametrize("use", [give_to_vfio, run_a_vm, lambda _: None])
+def test_a_vf_that_was_created_again_is_no_longer_the_one_that_was_recorded(
+    machine: HostWithNic, tree: HostTree, use: Callable[[HostTree], None]
+) -> None:
+    use(tree)
+    recorded = TriedVf(VF, 0, "igbvf", BEFORE, tree.device(VF).stat().st_ino + 1)
+    assert put_back(machine, Trial("verify-a", PF, "ens1f0", (recorded,))) == PutBack()
+    assert json.loads(tree.read(NIC)) == TAKEN
+    assert (machine.paused, unbound_from(tree)) == (0.0, [])
+
+
+def test_the_vf_that_was_recorded_is_known_by_its_incarnation(machine: HostWithNic, tree: HostTree) -> None:
+    recorded = TriedVf(VF, 0, "igbvf", BEFORE, tree.device(VF).stat().st_ino)
+    assert put_back(machine, Trial("verify-a", PF, "ens1f0", (recorded,))) == PutBack()
+    assert json.loads(tree.read(NIC))["mac"] == BEFORE.mac
+
+
+def test_a_vf_that_is_gone_and_a_pf_that_is_gone_have_nothing_to_get_back(
+    machine: HostWithNic, tree: HostTree
+) -> None:
+    (tree.device() / "virtfn0").unlink()
+    assert put_back(machine, TRIAL) == PutBack()
+    tree.remove(PF)
+    assert put_back(machine, TRIAL) == PutBack()
+    assert json.loads(tree.read(NIC)) == TAKEN
+
+
+def test_a_netdev_whose_name_another_pf_has_by_now_is_not_touched(machine: HostWithNic, tree: HostTree) -> None:
+    (tree.device() / "net/ens1f0").rename(tree.device() / "net/ens7")
+    assert put_back(machine, TRIAL) == PutBack()
+    assert json.loads(tree.read(NIC)) == TAKEN
+
+
+def test_a_vm_that_is_shut_off_uses_nothing(machine: HostWithNic, tree: HostTree) -> None:
+    """When it starts, libvirt takes the VF as it is then."""
+    define_vm(tree, "etc/libvirt/qemu", "{}")
+    assert put_back(machine, TRIAL) == PutBack()
+    assert json.loads(tree.read(NIC))["mac"] == BEFORE.mac
+
+
+def test_the_vm_of_the_trial_is_waited_for_and_nothing_is_done_while_it_has_the_vf_open(
+    machine: HostWithNic, tree: HostTree
+) -> None:
+    """A driver is taken from a VF only when it is closed: whoever asks for that waits."""
+    give_to_vfio(tree)
+    tree.write(NIC, json.dumps(BEFORE.said))
+    start_vm(tree, TRIAL.domain)
+    assert put_back(machine, TRIAL) == PutBack((f"{VF} has vfio-pci instead of igbvf",))
+    assert machine.paused >= trials.QUIET_SECONDS
+    assert unbound_from(tree) == []
+
+
+def test_where_nobody_can_tell_who_has_a_vf_it_is_left_alone_and_not_as_before(
+    machine: HostWithNic, tree: HostTree
+) -> None:
+    file = tree.write("run/libvirt/qemu/instance-1.xml", "<domstatus")
+    said = f"cannot tell which VM owns it: {file}: not XML"
+    assert put_back(machine, TRIAL) == PutBack((f"VF 0 {VF} is in use: {said}: left alone",))
+    assert json.loads(tree.read(NIC)) == TAKEN
+
+
 def test_what_libvirt_has_set_is_as_before_and_nothing_else_is_touched(machine: HostMachine, tree: HostTree) -> None:
-    assert put_back(machine, TRIAL) == ()
+    assert put_back(machine, TRIAL) == PutBack()
     now = json.loads(tree.read(NIC))
     assert now == {"mac": BEFORE.mac, "vlan": 100, "vlan_qos": 3, "trust": False}
 
@@ -79,12 +269,12 @@ def test_what_libvirt_has_set_is_as_before_and_nothing_else_is_touched(machine: 
 def test_what_is_as_before_is_not_set(machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.write(NIC, json.dumps(BEFORE.said))
     monkeypatch.setattr(trials, "set_vf_attributes", pytest.fail)
-    assert put_back(machine, TRIAL) == ()
+    assert put_back(machine, TRIAL) == PutBack()
 
 
 def test_a_pf_that_sets_nothing_is_told(machine: HostMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "set_vf_attributes", lambda *_: None)
-    (problem,) = put_back(machine, TRIAL)
+    (problem,) = put_back(machine, TRIAL).problems
     assert problem.startswith("VF 0 no longer has ")
 
 
@@ -93,18 +283,15 @@ def test_a_kernel_that_refuses_is_told_in_its_words(machine: HostMachine, monkey
         raise KernelError("ens1f0: no")
 
     monkeypatch.setattr(trials, "set_vf_attributes", refuse)
-    assert put_back(machine, TRIAL) == ("ens1f0: attributes of its VFs: ens1f0: no",)
+    assert put_back(machine, TRIAL) == PutBack(("ens1f0: attributes of its VFs: ens1f0: no",))
 
 
 def test_a_vf_whose_driver_stays_away_is_told(machine: HostMachine, tree: HostTree) -> None:
     """The tree's kernel binds nothing."""
     tree.write(NIC, json.dumps(BEFORE.said))
-    (tree.device(vf_address(PF, 0)) / "driver").unlink()
-    tree.bind(vf_address(PF, 0), "vfio-pci")
-    said: list[str] = []
-    machine.say = said.append
-    assert put_back(machine, TRIAL) == (f"{vf_address(PF, 0)} has vfio-pci instead of igbvf",)
-    assert f"waiting for VFs of {PF} to come back from verify-a" in said
+    give_to_vfio(tree)
+    assert put_back(machine, TRIAL) == PutBack((f"{VF} has vfio-pci instead of igbvf",))
+    assert unbound_from(tree) == ["vfio-pci"]
 
 
 def test_a_killed_run_is_put_back_once(machine: HostMachine, tree: HostTree) -> None:

@@ -179,6 +179,12 @@ def test_what_could_not_be_tried_is_no_failure() -> None:
 def test_what_is_not_put_back_is_a_failure() -> None:
     assert not judge_back(()).has_failed
     assert judge_back(("x has no driver",)).said == "x has no driver"
+    assert judge_back(("x has no driver",), ("y is held",)).said == "x has no driver; y is held"
+
+
+def test_a_vf_that_is_somebodys_by_now_is_no_failure_of_putting_it_back() -> None:
+    back = judge_back((), ("y is held: left alone",))
+    assert (back.outcome, back.said) == (StageOutcome.PASSED, "y is held: left alone")
 
 
 @pytest.mark.parametrize(
