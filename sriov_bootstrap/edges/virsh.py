@@ -4,17 +4,20 @@ A domain is created with --autodestroy by a virsh that stays connected, and that
 PR_SET_PDEATHSIG). So libvirt ends the VM and puts its VFs back as soon as this process ends, however it ends.
 """
 
+import time
 from typing import Protocol
 
 from msgspec import Struct
 
 from sriov_bootstrap.base.command_end import CommandEnd
 from sriov_bootstrap.base.errors import SriovBootstrapError
+from sriov_bootstrap.base.pipes import Waiting
 from sriov_bootstrap.base.printable import one_line
 
 URI = "qemu:///system"
 ANSWER_SECONDS = 60.0  # the first answer of a libvirt that systemd starts for it
 DESTROY_SECONDS = 60.0
+LEAST_SECONDS = 1.0  # for a second question, however long the first has taken
 NOT_FOUND = 127
 MISSING = "virsh is not installed (Debian, Ubuntu: libvirt-clients; RHEL: libvirt-client)"
 NO_DOMAIN = ("failed to get domain", "Domain not found")
@@ -23,7 +26,7 @@ NO_DOMAIN = ("failed to get domain", "Domain not found")
 class RunCommand(Protocol):
     """child.run."""
 
-    def __call__(self, argv: list[str], *, timeout_seconds: float) -> CommandEnd: ...
+    def __call__(self, argv: list[str], *, timeout_seconds: float, waiting: Waiting = ...) -> CommandEnd: ...
 
 
 class LibvirtAnswer(Struct, frozen=True):
@@ -52,8 +55,9 @@ class Virsh:
             return LibvirtAnswer(f"libvirt does not answer: {words_of(done.stderr)}")
         return LibvirtAnswer(domains=frozenset(done.stdout.decode(errors="replace").splitlines()) - {""})
 
-    def _exists(self, domain: str) -> bool:
-        done = self._run(["virsh", "-q", "-c", URI, "domstate", domain], timeout_seconds=ANSWER_SECONDS)
+    def _exists(self, domain: str, timeout_seconds: float, waiting: Waiting) -> bool:
+        words = ["virsh", "-q", "-c", URI, "domstate", domain]
+        done = self._run(words, timeout_seconds=timeout_seconds, waiting=waiting)
         if not done.returncode:
             return True
         said = words_of(done.stderr)
@@ -68,10 +72,22 @@ class Virsh:
         words = ["virsh", "-q", "-c", URI, f"create {xml_path} --autodestroy; {events}"]
         return ["setpriv", "--pdeathsig", "KILL", "--", *words]
 
-    def destroy(self, domain: str) -> None:
-        """Ends a domain, if there is one. SriovBootstrapError if it does not end."""
-        done = self._run(["virsh", "-q", "-c", URI, "destroy", domain], timeout_seconds=DESTROY_SECONDS)
-        if done.returncode and self._exists(domain):
+    def destroy(
+        self,
+        domain: str,
+        *,
+        timeout_seconds: float = DESTROY_SECONDS,
+        waiting: Waiting = lambda _passed_seconds: None,
+    ) -> None:
+        """Ends a domain, if there is one, and waits until libvirt has put its VFs back; `waiting` as in child.run().
+
+        StuckError if there is no answer in that time, another SriovBootstrapError if the domain does not end.
+        """
+        began = time.monotonic()
+        words = ["virsh", "-q", "-c", URI, "destroy", domain]
+        done = self._run(words, timeout_seconds=timeout_seconds, waiting=waiting)
+        left = max(LEAST_SECONDS, round(timeout_seconds - (time.monotonic() - began), 1))
+        if done.returncode and self._exists(domain, left, waiting):
             raise SriovBootstrapError(f"{domain}: {words_of(done.stderr)}", hint=f"virsh destroy {domain}")
 
 

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
 from sriov_bootstrap.core.pci_address import parts
-from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
+from sriov_bootstrap.core.trials import Trial, TriedVf
 from sriov_bootstrap.core.vf_attributes import VfAttributes
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.templates import read_template
 from sriov_bootstrap.edges.virsh import LibvirtAnswer, words_of
-from sriov_bootstrap.machine.trials import PutBack, attributes_now, put_back
+from sriov_bootstrap.machine.trials import attributes_now, end_trial, forget, record
 from sriov_bootstrap.verify import guest
 from sriov_bootstrap.verify.choice import Choice
 from sriov_bootstrap.verify.domain import Vm, domain_name, mac_for
@@ -92,7 +92,7 @@ def prepare(
     proofs = [_prepare(machine, choice, host, wish) for choice in choices]
     trials = tuple(proof.trial for proof in proofs if not proof.is_over)
     if trials:
-        machine.trial_files.save_trials(dump_trials(Trials(machine.procfs.boot_id(), trials)))
+        record(machine, trials)
     return proofs, host
 
 
@@ -113,10 +113,7 @@ def prove(machine: "HostMachine", proofs: list[VmProof], host: Equipment, wish: 
     finally:
         for proof in waiting:
             _end(machine, proof)
-        for proof in waiting:
-            if proof.launched:
-                _finish(machine, proof)
-        machine.trial_files.remove_all()
+        forget(machine, [proof.trial for proof in waiting if proof.launched is None or _finish(machine, proof)])
     return tuple(_result(proof, host) for proof in proofs)
 
 
@@ -265,15 +262,13 @@ def _end(machine: "HostMachine", proof: VmProof) -> None:
     os.close(proof.launched.fd)
 
 
-def _finish(machine: "HostMachine", proof: VmProof) -> None:
+def _finish(machine: "HostMachine", proof: VmProof) -> bool:
+    """Whether nobody has to come for its VM or its VFs once more."""
     machine.say(f"{proof.choice}: putting its VFs back")
-    try:
-        machine.virsh.destroy(proof.vm.name)
-        back = put_back(machine, proof.trial)
-    except SriovBootstrapError as error:
-        back = PutBack((error.message,))
+    back = end_trial(machine, proof.trial)
     judged = judge_after(proof.choice, proof.vm, proof.seen)
     proof.stages = (*proof.stages, *judged, judge_back(back.problems, back.left_alone))
+    return back.is_over
 
 
 def _result(proof: VmProof, host: Equipment) -> Verification:

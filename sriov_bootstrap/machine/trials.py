@@ -9,26 +9,34 @@ recorded, if it has stayed as it is for QUIET_SECONDS, and if nobody uses it, wh
 one, and once more right before each thing that is done. One that is in use is not waited for.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError
+from sriov_bootstrap.base.errors import BusyError, SriovBootstrapError, StuckError
 from sriov_bootstrap.core.actions import BindVfs
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.drivers import is_vfio
-from sriov_bootstrap.core.facts import VfFacts
-from sriov_bootstrap.core.trials import Trial, TriedVf, load_trials
+from sriov_bootstrap.core.facts import NAMED, VfFacts
+from sriov_bootstrap.core.plurals import shortlist
+from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials, load_trials
 from sriov_bootstrap.core.vf_attributes import Request, VfAttributes, fingerprint
 from sriov_bootstrap.core.vf_users import DOUBTS
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.vf_attributes import set_vf_attributes
+from sriov_bootstrap.edges.virsh import DESTROY_SECONDS
 from sriov_bootstrap.passes.read import read_other_users
 
 if TYPE_CHECKING:
     from sriov_bootstrap.machine.host_machine import HostMachine
 
 BACK_SECONDS = 60.0  # for libvirt to put back what it has
+END_SECONDS = DESTROY_SECONDS + BACK_SECONDS
+SWEEP_SECONDS = 10.0  # in a pass, for all that is left
 QUIET_SECONDS = 5.0  # libvirt sets a VF up before its VM has it open, and nothing tells that it has begun
 POLL_SECONDS = 0.2
 VFIO = "vfio-pci"  # libvirt's choice while a VM has the VF
@@ -37,36 +45,107 @@ LIBVIRT_SETS: tuple[Request, ...] = ("mac", "vlan")
 
 
 class PutBack(Struct, frozen=True):
-    """What has become of a trial's VFs, a line for each: what is not as before, and who uses one that is left alone."""
+    """What has become of a trial's VFs, a line for each: what is not as before, and who uses one that is left alone.
+
+    `is_over`: nobody has to come for them once more.
+    """
 
     problems: tuple[str, ...] = ()
     left_alone: tuple[str, ...] = ()
+    is_over: bool = True
+
+
+def record(machine: "HostMachine", trials: tuple[Trial, ...]) -> None:
+    """From now on passes leave their VFs alone, and somebody comes to clean up. SriovBootstrapError if it fails."""
+    recorded = _recorded(machine)
+    machine.trial_files.save_trials(dump_trials(Trials(recorded.boot_id, (*recorded.trials, *trials))))
+
+
+def forget(machine: "HostMachine", over: Collection[Trial]) -> None:
+    """Nobody has to come for these any more; with the last one, everything that was made for VMs is removed."""
+    left = _recorded(machine).without(over)
+    if not left.trials:
+        machine.trial_files.remove_all()
+    elif over:
+        with suppress(SriovBootstrapError):  # what is over is only looked at once more
+            machine.trial_files.save_trials(dump_trials(left))
+
+
+def _recorded(machine: "HostMachine") -> Trials:
+    boot_id = machine.procfs.boot_id()
+    return replace(load_trials(machine.trial_files.read_trials(), boot_id=boot_id), boot_id=boot_id)
 
 
 def sweep(machine: "HostMachine") -> tuple[str, ...]:
-    """Cleans up after a `verify` that was killed; says what could not be put back. Nothing while one is under way."""
+    """Cleans up after a `verify` that was killed, within SWEEP_SECONDS; see clean_up(). Nothing while one is under way.
+
+    A pass waits for this, and comes again for what is left.
+    """
     if not machine.trial_files.read_trials() or machine.locks.is_verifying():
         return ()
     try:
         with machine.locks.hold_verify():  # or one that begins meanwhile would lose its VM and its record
-            return clean_up(machine)
+            return clean_up(machine, limit_seconds=SWEEP_SECONDS)
     except BusyError:
         return ()
 
 
-def clean_up(machine: "HostMachine") -> tuple[str, ...]:
-    """The same for whoever holds the lock of `verify`."""
-    data = machine.trial_files.read_trials()
-    problems = []
-    for trial in load_trials(data, boot_id=machine.procfs.boot_id()).trials:
-        try:
-            machine.virsh.destroy(trial.domain)
-        except SriovBootstrapError as error:
-            problems.append(error.message)
-        back = put_back(machine, trial)
-        problems += (*back.problems, *back.left_alone)
-    machine.trial_files.remove_all()
-    return tuple(problems)
+def clean_up(machine: "HostMachine", *, limit_seconds: float = END_SECONDS) -> tuple[str, ...]:
+    """The same for whoever holds the lock of `verify`; a line for each VF that is not as before, and what is left.
+
+    Nothing new is begun after `limit_seconds`. The record keeps what could not be brought to an end.
+    """
+    deadline = machine.monotonic() + limit_seconds
+    lines, over = list[str](), list[Trial]()
+    trials = _recorded(machine).trials
+    for trial in trials:
+        left_seconds = deadline - machine.monotonic()
+        if left_seconds <= 0:
+            break
+        back = end_trial(machine, trial, limit_seconds=left_seconds)
+        lines += (*back.problems, *back.left_alone)
+        if back.is_over:
+            over.append(trial)
+    forget(machine, over)
+    if left := [trial.domain for trial in trials if trial not in over]:
+        lines.append(f"a later pass, or verify, tries again: {shortlist(left, NAMED)}")
+    return tuple(lines)
+
+
+def end_trial(machine: "HostMachine", trial: Trial, *, limit_seconds: float = END_SECONDS) -> PutBack:
+    """Ends its VM, if there is one, and puts its VFs back. Waits for `limit_seconds` at most; raises nothing of ours.
+
+    If libvirt does not answer, it may be at work on these VFs, and nothing is done to them.
+    """
+    deadline = machine.monotonic() + limit_seconds
+    timeout_seconds = min(DESTROY_SECONDS, round(limit_seconds, 1))  # it is part of a message
+    machine.say(f"{trial.domain}: libvirt ends it")
+    try:
+        machine.virsh.destroy(
+            trial.domain, timeout_seconds=timeout_seconds, waiting=partial(_say_waiting, machine, trial)
+        )
+        problem = ""
+    except StuckError as error:
+        return PutBack((error.message,), is_over=False)
+    except SriovBootstrapError as error:
+        problem = error.message
+    try:
+        back = put_back(machine, trial, wait_seconds=min(BACK_SECONDS, deadline - machine.monotonic()))
+    except SriovBootstrapError as error:
+        back = PutBack((error.message,), is_over=False)
+    problems = tuple(filter(None, (problem, *back.problems)))
+    is_over = back.is_over and not (problems and _may_have_vm(machine, trial))
+    return replace(back, problems=problems, is_over=is_over)
+
+
+def _say_waiting(machine: "HostMachine", trial: Trial, passed_seconds: float) -> None:
+    machine.say(f"{trial.domain}: libvirt ends it: {passed_seconds:.0f} s so far")
+
+
+def _may_have_vm(machine: "HostMachine", trial: Trial) -> bool:
+    """Whether its VM has something open, as far as that can be told."""
+    holders = machine.read_holders()
+    return bool(holders.problem) or holders.besides(trial.domain) != holders
 
 
 def put_back(machine: "HostMachine", trial: Trial, *, wait_seconds: float = BACK_SECONDS) -> PutBack:
@@ -75,7 +154,7 @@ def put_back(machine: "HostMachine", trial: Trial, *, wait_seconds: float = BACK
     for vf in quiet:
         if _is_away(machine, vf):
             _bind(machine, trial, vf)
-    return _judge(machine, trial, _set_attributes(machine, trial, quiet))
+    return _judge(machine, trial, quiet, _set_attributes(machine, trial, quiet))
 
 
 def _await_quiet(machine: "HostMachine", trial: Trial, wait_seconds: float) -> tuple[TriedVf, ...]:
@@ -88,6 +167,7 @@ def _await_quiet(machine: "HostMachine", trial: Trial, wait_seconds: float) -> t
             return same
         before, again_at = now, machine.monotonic() + QUIET_SECONDS
         while machine.monotonic() < again_at:
+            machine.say(f"{trial.domain}: waiting until nobody touches its VFs any more")
             machine.pause(POLL_SECONDS)
     return ()
 
@@ -164,32 +244,37 @@ def _set_attributes(machine: "HostMachine", trial: Trial, vfs: tuple[TriedVf, ..
         else:
             send(b"")
 
+    what = f"{trial.netdev}: attributes of its VFs"
+    waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
     try:
-        what = f"{trial.netdev}: attributes of its VFs"
-        waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
         child.call(work, what=what, timeout_seconds=SET_SECONDS, waiting=waiting)
     except SriovBootstrapError as error:
         return error.message
     return ""
 
 
-def _judge(machine: "HostMachine", trial: Trial, refusal: str) -> PutBack:
-    """`refusal`: why attributes could not be set, which then counts instead of those that are not as before."""
+def _judge(machine: "HostMachine", trial: Trial, tried: tuple[TriedVf, ...], refusal: str) -> PutBack:
+    """`tried`: the VFs for which all has been done; `refusal`: why their attributes could not be set.
+
+    A refusal counts instead of the attributes that are not as before.
+    """
     attributes = {} if refusal else attributes_now(machine, trial)
     differing = _changed_vfs(machine, trial, attributes)
     now = _facts(machine, trial, has_ended=False) if differing else {}
     wrong = _compare_all(trial, attributes)
-    problems, left_alone = [refusal] if refusal else list[str](), list[str]()
+    problems, left_alone, is_over = [refusal] if refusal else list[str](), list[str](), True
     for vf, there in ((vf, now[vf.pci_address]) for vf in differing if vf.pci_address in now):
         if there.use:
-            lines = problems if there.use.kind in DOUBTS else left_alone
-            lines.append(f"{there.refusal}: left alone")
+            is_doubt = there.use.kind in DOUBTS
+            (problems if is_doubt else left_alone).append(f"{there.refusal}: left alone")
+            is_over = is_over and not is_doubt
             continue
+        is_over = is_over and vf in tried
         if there.driver != vf.driver:
             problems.append(f"{vf.pci_address} has {there.driver or 'no driver'} instead of {vf.driver or 'none'}")
         if vf.number in wrong:
             problems.append(f"VF {vf.number} no longer has {wrong[vf.number]}")
-    return PutBack(tuple(problems), tuple(left_alone))
+    return PutBack(tuple(problems), tuple(left_alone), is_over)
 
 
 def _compare_all(trial: Trial, now: dict[int, VfAttributes]) -> dict[int, VfAttributes]:

@@ -13,7 +13,7 @@ from builders import PF, PF2, vf_address
 from fakes_host import HostTree, rule
 from shells import Shell
 from sriov_bootstrap.edges.locks import PASS_LOCK
-from sriov_bootstrap.machine import jobs
+from sriov_bootstrap.machine import jobs, trials
 from sriov_bootstrap.machine.host_machine import HostMachine
 
 STAND_IN = Path(__file__).parents[1] / "lab" / "guest" / "verify"
@@ -250,14 +250,45 @@ def test_a_host_without_libvirt_says_what_to_install(host: Shell, monkeypatch: p
     assert (code, "virsh is not installed" in out) == (3, True)
 
 
+def write_record(tree: HostTree) -> None:
+    """What a killed run has left, written by an earlier version: it has a VM with VF 0."""
+    vf = {"pci_address": vf_address(PF, 0), "number": 0, "driver": "igbvf"}
+    trial = {"domain": "x", "pf": PF, "netdev": "", "vfs": [vf]}
+    tree.write(LEFT[0], json.dumps({"boot_id": "b007", "trials": [trial]}))
+
+
+def recorded_domains(tree: HostTree) -> list[str]:
+    return [trial["domain"] for trial in json.loads(tree.read(LEFT[0]))["trials"]]
+
+
+def test_a_vm_that_a_hung_libvirt_does_not_end_stays_recorded(
+    host: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "DESTROY_SECONDS", 0.3)
+    wrap_virsh(tmp_path, '[ "$4" != destroy ] || exec sleep 600')
+    code, out, _ = host.run("verify", "vf")
+    assert (code, "not proved: put back\n" in out) == (3, True), out
+    assert "sriov-bootstrap-verify-0000-3b-00-0: not finished after 0.3 s" in out
+    assert recorded_domains(host.tree) == ["sriov-bootstrap-verify-0000-3b-00-0"]
+    wrap_virsh(tmp_path, "")
+    assert host.run("verify", "vf")[0] == 0
+    assert left(host) == []
+
+
+def test_what_cannot_be_cleaned_up_yet_stays_recorded_beside_what_is_tried_now(
+    host: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "DESTROY_SECONDS", 0.3)
+    write_record(host.tree)
+    wrap_virsh(tmp_path, '[ "$4 $5" != "destroy x" ] || exec sleep 600')
+    code, out, err = host.run("verify", "vf")
+    assert (code, f"{vf_address(PF, 1)} works in a VM" in out) == (0, True), out + err
+    assert "sriov-bootstrap: a later pass, or verify, tries again: x\n" in err
+    assert recorded_domains(host.tree) == ["x"]
+
+
 def test_what_a_killed_run_has_left_is_cleaned_up_by_the_next(host: Shell) -> None:
-    trial = {
-        "domain": "x",
-        "pf": PF,
-        "netdev": "",
-        "vfs": [{"pci_address": vf_address(PF, 0), "number": 0, "driver": "igbvf"}],
-    }
-    host.tree.write(LEFT[0], json.dumps({"boot_id": "b007", "trials": [trial]}))
+    write_record(host.tree)
     host.tree.write(LEFT[1], "a kernel")
     assert host.run("verify", "vf")[0] == 0
     assert not [path for path in LEFT if (host.tree.root / path).exists()]

@@ -1,25 +1,36 @@
 """virsh: what it is asked, and what its answers mean."""
 
 import subprocess
+import time
 
 import pytest
 
 from sriov_bootstrap.base.errors import SriovBootstrapError
-from sriov_bootstrap.edges.virsh import MISSING, LibvirtAnswer, Virsh, words_of
+from sriov_bootstrap.base.pipes import Waiting
+from sriov_bootstrap.edges.virsh import LEAST_SECONDS, MISSING, LibvirtAnswer, Virsh, words_of
 
+FORGET: Waiting = lambda _: None  # noqa: E731
 LIST = ["virsh", "-q", "-c", "qemu:///system", "list", "--all", "--name"]
 
 
 class Answers:
-    """Gives one answer after the other, and keeps what was asked."""
+    """Gives one answer after the other, each after `seconds`, and keeps what was asked."""
 
-    def __init__(self, *answers: tuple[int, bytes, bytes]) -> None:
+    def __init__(self, *answers: tuple[int, bytes, bytes], seconds: float = 0.0) -> None:
         self.answers = [*answers]
         self.asked: list[list[str]] = []
+        self.timeouts: list[float] = []
+        self.waiting: list[Waiting] = []
+        self._seconds = seconds
 
-    def __call__(self, argv: list[str], *, timeout_seconds: float) -> subprocess.CompletedProcess[bytes]:
+    def __call__(
+        self, argv: list[str], *, timeout_seconds: float, waiting: Waiting = FORGET
+    ) -> subprocess.CompletedProcess[bytes]:
         assert timeout_seconds > 0
         self.asked.append(argv)
+        self.timeouts.append(timeout_seconds)
+        self.waiting.append(waiting)
+        time.sleep(self._seconds)
         return subprocess.CompletedProcess(argv, *self.answers.pop(0))
 
 
@@ -44,7 +55,10 @@ def test_why_it_cannot_be_used_is_told_in_its_words(answer: tuple[int, bytes, by
 
 
 def test_a_libvirt_that_hangs_is_a_problem() -> None:
-    def run(argv: list[str], *, timeout_seconds: float) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        argv: list[str], *, timeout_seconds: float, waiting: Waiting = FORGET
+    ) -> subprocess.CompletedProcess[bytes]:
+        waiting(timeout_seconds)
         raise SriovBootstrapError(f"{argv[0]}: no answer within {timeout_seconds:.0f} s")
 
     assert Virsh(run).ask() == LibvirtAnswer("libvirt does not answer: virsh: no answer within 60 s")
@@ -52,6 +66,19 @@ def test_a_libvirt_that_hangs_is_a_problem() -> None:
 
 def test_a_domain_that_is_gone_need_not_end() -> None:
     Virsh(Answers((1, b"", b"error: x"), (1, b"", b"error: failed to get domain 'a'"))).destroy("a")
+
+
+@pytest.mark.parametrize(("limit_seconds", "rest"), [(10.0, 9.8), (0.1, LEAST_SECONDS)])
+def test_both_questions_share_the_time_and_say_that_they_wait(limit_seconds: float, rest: float) -> None:
+    run = Answers((1, b"", b"error: x"), (1, b"", b"error: failed to get domain 'a'"), seconds=0.2)
+    told: list[float] = []
+    Virsh(run).destroy("a", timeout_seconds=limit_seconds, waiting=told.append)
+    first, second = run.timeouts
+    assert first == limit_seconds
+    assert rest - 1.0 <= second <= rest
+    for waiting in run.waiting:
+        waiting(2.0)
+    assert told == [2.0, 2.0]
 
 
 @pytest.mark.parametrize("state", [(0, b"running\n", b""), (1, b"", b"error: it is ill\n")])

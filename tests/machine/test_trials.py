@@ -1,18 +1,23 @@
 """What comes after a trial: VFs have their drivers and attributes again, whoever has changed them, or it is said."""
 
 import json
+import os
+import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from builders import PF, vf_address
 from fakes_host import HostTree
+from sriov_bootstrap.base import pipes
 from sriov_bootstrap.base.errors import KernelError
+from sriov_bootstrap.base.processes import SILENT_SECONDS
 from sriov_bootstrap.core.actions import Action
 from sriov_bootstrap.core.report import Result
 from sriov_bootstrap.core.state import Handover
-from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials
+from sriov_bootstrap.core.trials import Trial, Trials, TriedVf, dump_trials, load_trials
 from sriov_bootstrap.core.vf_attributes import PfLink, PfLinks, VfAttributes
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.edges.virsh import Virsh
@@ -26,6 +31,12 @@ NIC = "nic"  # a file with what the PF has for VF 0, which a process of its own 
 VF = vf_address(PF, 0)
 TRIAL = Trial("verify-a", PF, "ens1f0", (TriedVf(VF, 0, "igbvf", BEFORE),))
 RECORD = "run/sriov-bootstrap/state/trials.json"
+BOOT_ID = "b007"
+NO_DOMAIN = "echo \"error: failed to get domain '$5'\" >&2; exit 1"
+NO_LIBVIRT = 'echo "error: failed to connect to the hypervisor" >&2; exit 1'
+HANGS = "exec sleep 600"
+DESTROY = "virsh -q -c qemu:///system destroy verify-a"
+AGAIN = "a later pass, or verify, tries again: verify-a"
 
 
 class HostWithNic(HostMachine):
@@ -76,14 +87,24 @@ def machine(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> HostWithNic:
         tree.write(NIC, json.dumps(now | wishes[0].said))
 
     monkeypatch.setattr(trials, "set_vf_attributes", set_vf_attributes)
-    programs = tree.root / "programs"
-    programs.mkdir()
-    (programs / "virsh").write_text("#!/bin/sh\necho \"error: failed to get domain '$5'\" >&2; exit 1\n")
-    (programs / "virsh").chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    install_virsh(tree, NO_DOMAIN)
+    monkeypatch.setenv("PATH", str(tree.root / "programs"), prepend=":")
     machine = HostWithNic(root=str(tree.root))
     machine.tree = tree
     return machine
+
+
+def install_virsh(tree: HostTree, commands: str) -> None:
+    tree.write("programs/virsh", f"#!/bin/sh\n{commands}\n").chmod(0o755)
+
+
+def write_record(tree: HostTree, *recorded: Trial) -> None:
+    tree.write(RECORD, dump_trials(Trials(BOOT_ID, recorded)))
+
+
+def recorded_trials(tree: HostTree) -> tuple[Trial, ...]:
+    path = tree.root / RECORD
+    return load_trials(path.read_bytes(), boot_id=BOOT_ID).trials if path.exists() else ()
 
 
 def give_to_vfio(tree: HostTree) -> None:
@@ -147,7 +168,7 @@ def test_a_vf_that_somebody_uses_is_neither_waited_for_nor_touched(
 
 def test_a_record_of_long_ago_takes_nothing_from_whoever_has_the_vf_now(machine: HostWithNic, tree: HostTree) -> None:
     give_to_a_vm(tree)
-    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    write_record(tree, TRIAL)
     assert sweep(machine) == (f"VF 0 {VF} is held by qemu-system-x86 pid 4711 (instance-1): left alone",)
     assert json.loads(tree.read(NIC)) == TAKEN
     assert not (tree.root / RECORD).exists()
@@ -195,6 +216,7 @@ def test_a_vf_that_something_keeps_changing_is_not_joined(machine: HostWithNic, 
     machine.meanwhile = (lambda: tree.write(NIC, json.dumps(TAKEN | {"vlan": int(machine.paused)})),)
     (problem,) = put_back(machine, TRIAL).problems
     assert problem.startswith("VF 0 no longer has ")
+    assert not put_back(machine, TRIAL, wait_seconds=0).is_over
     assert trials.BACK_SECONDS / 2 < machine.paused <= trials.BACK_SECONDS
     assert json.loads(tree.read(NIC))["mac"] == TAKEN["mac"]
 
@@ -216,9 +238,7 @@ def test_the_vf_that_was_recorded_is_known_by_its_incarnation(machine: HostWithN
     assert json.loads(tree.read(NIC))["mac"] == BEFORE.mac
 
 
-def test_a_vf_that_is_gone_and_a_pf_that_is_gone_have_nothing_to_get_back(
-    machine: HostWithNic, tree: HostTree
-) -> None:
+def test_a_vf_that_is_gone_and_a_pf_that_is_gone_have_nothing_to_get_back(machine: HostWithNic, tree: HostTree) -> None:
     (tree.device() / "virtfn0").unlink()
     assert put_back(machine, TRIAL) == PutBack()
     tree.remove(PF)
@@ -256,7 +276,7 @@ def test_where_nobody_can_tell_who_has_a_vf_it_is_left_alone_and_not_as_before(
 ) -> None:
     file = tree.write("run/libvirt/qemu/instance-1.xml", "<domstatus")
     said = f"cannot tell which VM owns it: {file}: not XML"
-    assert put_back(machine, TRIAL) == PutBack((f"VF 0 {VF} is in use: {said}: left alone",))
+    assert put_back(machine, TRIAL) == PutBack((f"VF 0 {VF} is in use: {said}: left alone",), is_over=False)
     assert json.loads(tree.read(NIC)) == TAKEN
 
 
@@ -295,7 +315,7 @@ def test_a_vf_whose_driver_stays_away_is_told(machine: HostMachine, tree: HostTr
 
 
 def test_a_killed_run_is_put_back_once(machine: HostMachine, tree: HostTree) -> None:
-    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    write_record(tree, TRIAL)
     assert sweep(machine) == ()
     assert json.loads(tree.read(NIC))["mac"] == BEFORE.mac
     assert not (tree.root / RECORD).exists()
@@ -303,7 +323,7 @@ def test_a_killed_run_is_put_back_once(machine: HostMachine, tree: HostTree) -> 
 
 
 def test_while_a_verify_is_under_way_nothing_is_put_back(machine: HostMachine, tree: HostTree) -> None:
-    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    write_record(tree, TRIAL)
     with HostMachine(root=str(tree.root)).locks.hold_verify():
         assert sweep(machine) == ()
     assert json.loads(tree.read(NIC)) == TAKEN
@@ -314,8 +334,8 @@ def test_no_verify_begins_while_another_is_cleaned_up_after(
 ) -> None:
     """Its VM has the same name, and its record the same place."""
     seen: list[bool] = []
-    monkeypatch.setattr(Virsh, "destroy", lambda *_: seen.append(machine.locks.is_verifying()))
-    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    monkeypatch.setattr(Virsh, "destroy", lambda *_, **__: seen.append(machine.locks.is_verifying()))
+    write_record(tree, TRIAL)
     sweep(machine)
     assert seen == [True]
 
@@ -324,7 +344,84 @@ def test_what_cannot_be_put_back_is_a_note_of_the_daemons_pass(
     machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trials, "set_vf_attributes", lambda *_: None)
-    tree.write(RECORD, dump_trials(Trials(machine.procfs.boot_id(), (TRIAL,))))
+    write_record(tree, TRIAL)
     job = jobs.start_pass(machine, jobs.load(machine, None), Handover())
     (note,) = jobs.end_of(child.finish(job, what="the pass", timeout_seconds=60)).state.report.notes
     assert note.startswith("verify was killed, and left something behind: VF 0 no longer has ")
+
+
+def test_a_libvirt_that_hangs_holds_up_no_pass_and_none_of_its_lines(
+    machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon kills a pass that has said nothing for SILENT_SECONDS, and the next one would do the same."""
+    assert trials.SWEEP_SECONDS < SILENT_SECONDS / 2
+    monkeypatch.setattr(trials, "SWEEP_SECONDS", 3.0)
+    monkeypatch.setattr(pipes, "SAY_SECONDS", 0.2)
+    install_virsh(tree, HANGS)
+    left = (TRIAL, Trial("verify-b", PF, "ens1f0", TRIAL.vfs))
+    write_record(tree, *left)
+    job = jobs.start_pass(machine, jobs.load(machine, None), Handover())
+    heard_at, said = [time.monotonic()], b""
+    while chunk := os.read(job.fd, 1 << 16):
+        heard_at.append(time.monotonic())
+        said += chunk
+    os.close(job.fd)
+    os.waitpid(job.pid, 0)
+    assert max(later - earlier for earlier, later in pairwise(heard_at)) < 3.0
+    lead = "verify was killed, and left something behind: "
+    expected = (f"{lead}{DESTROY}: not finished after 3 s", f"{lead}{AGAIN}, verify-b")
+    assert jobs.end_of(said.splitlines()[-1]).state.report.notes == expected
+    assert recorded_trials(tree) == left
+    assert json.loads(tree.read(NIC)) == TAKEN
+
+
+def test_what_a_hung_libvirt_has_kept_from_its_end_a_later_pass_brings_to_it(
+    machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "SWEEP_SECONDS", 0.3)
+    install_virsh(tree, HANGS)
+    write_record(tree, TRIAL)
+    assert sweep(machine) == (f"{DESTROY}: not finished after 0.3 s", AGAIN)
+    monkeypatch.setattr(trials, "SWEEP_SECONDS", 10.0)
+    install_virsh(tree, NO_DOMAIN)
+    give_to_a_vm(tree)  # libvirt was at work after all
+    assert sweep(machine) == (f"VF 0 {VF} is held by qemu-system-x86 pid 4711 (instance-1): left alone",)
+    assert recorded_trials(tree) == ()
+
+
+def test_what_there_was_no_time_for_is_left_for_a_later_pass(
+    machine: HostMachine, tree: HostTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first takes most of it, as nobody may have touched its VF for QUIET_SECONDS."""
+    other = Trial("verify-b", PF, "ens1f0", (TriedVf(vf_address(PF, 1), 1, "", None),))
+    write_record(tree, TRIAL, other)
+    monkeypatch.setattr(trials, "SWEEP_SECONDS", trials.QUIET_SECONDS + 4.0)
+    first, second = sweep(machine)
+    assert first == f"{vf_address(PF, 1)} has igbvf instead of none"
+    assert second == "a later pass, or verify, tries again: verify-b"
+    assert recorded_trials(tree) == (other,)
+    assert json.loads(tree.read(NIC))["mac"] == BEFORE.mac
+
+
+@pytest.mark.parametrize(("domain", "is_left"), [("verify-a", True), ("instance-1", False)])
+def test_without_libvirt_a_trial_is_over_unless_its_vm_still_has_the_vf(
+    machine: HostMachine, tree: HostTree, domain: str, *, is_left: bool
+) -> None:
+    """A QEMU outlives libvirt."""
+    install_virsh(tree, NO_LIBVIRT)
+    give_to_vfio(tree)
+    start_vm(tree, domain)
+    write_record(tree, TRIAL)
+    lines = sweep(machine)
+    assert lines[0] == "verify-a: failed to connect to the hypervisor"
+    assert (lines[-1] == AGAIN, recorded_trials(tree) == (TRIAL,)) == (is_left, is_left)
+    assert unbound_from(tree) == []
+
+
+def test_where_nobody_can_tell_who_has_a_vf_a_later_pass_asks_again(machine: HostMachine, tree: HostTree) -> None:
+    write_record(tree, TRIAL)
+    tree.write("run/libvirt/qemu/instance-1.xml", "<domstatus")
+    assert sweep(machine)[-1] == AGAIN
+    run_a_vm(tree)
+    assert sweep(machine) == (f"VF 0 {VF} is in use: belongs to the VM instance-1, which is running: left alone",)
+    assert recorded_trials(tree) == ()
