@@ -157,7 +157,7 @@ def _has_acl_to_write(path: str, status: os.stat_result) -> bool:
 def make_folder(name: str, folder: int | None = None) -> None:
     """Make a folder that all users may look into, whatever the umask, in the open `folder`; FileExistsError.
 
-    A umask of 027 is usual on hardened hosts, and who reads what we write there are other users: the exporter, QEMU, nova.
+    A umask of 027 is usual on hardened hosts, and what is written there is for others: the exporter, QEMU, nova.
     """
     os.mkdir(name, FOLDER_MODE, dir_fd=folder)
     descriptor = os.open(name, FLAGS | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)

@@ -21,7 +21,7 @@ IORT = "IORT"  # Arm's, which has an SMMU or none: formats/iort.py
 NAMES = {INTEL: ("VT-d", "DMAR"), AMD: ("AMD-Vi", "IVRS")}
 # Documentation/admin-guide/kernel-parameters.txt; each takes a list.
 SWITCHES = ("iommu", "intel_iommu", "amd_iommu")
-INITS = "--"  # what follows is for init: the kernel itself stops reading here (kernel/params.c), kmod and systemd do not
+INITS = "--"  # what follows is for init: the kernel stops reading here (kernel/params.c), kmod and systemd do not
 
 
 NO_SMMU = Finding(
@@ -129,7 +129,8 @@ def _parameter_off(host: Host, survey: KernelSurvey, word: str, seen: str) -> Fi
 def _parameter_of_init(host: Host, survey: KernelSurvey, seen: str) -> Finding:
     at = _first_line(survey.boot_sources, WORD)
     problem = f"{WORD} is after {INITS} on the kernel command line, where it is for init alone"
-    remedy = f"move {WORD} before {INITS} in {at or 'the kernel command line in the boot loader'}, then {_regenerate(host)}"
+    where = at or "the kernel command line in the boot loader"
+    remedy = f"move {WORD} before {INITS} in {where}, then {_regenerate(host)}"
     return Finding("SB-E102", "host", problem, evidence=f"/proc/cmdline has {INITS}; {seen}", remedy=remedy)
 
 
