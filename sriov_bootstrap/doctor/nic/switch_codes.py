@@ -63,8 +63,8 @@ that in legacy mode only, so the service sets it before the mode, and cannot onc
 
 Looked at: the devlink parameter flow_steering_mode, against the rule.
 
-What to do: once no VF of the PF is in use, take its rule out of the config, sriov-bootstrap release PF, which returns to
-legacy mode, put the rule back, and sriov-bootstrap --once. Or reboot.
+What to do: once no VF of the PF is in use, take its rule out of the config, sriov-bootstrap release PF, which returns
+to legacy mode, put the rule back, and sriov-bootstrap --once. Or reboot.
 """,
     ),
     "SB-W237": Explanation(

@@ -168,7 +168,7 @@ after the next boot the endpoint stays closed, and the alerts report the host as
 
 Looked at: the file that [metrics] web_config names and the files named there, with the code of check-config.
 
-What to do: correct it, then run sriov-bootstrap check-config. It takes effect at once: the endpoint is restarted for it.
+What to do: correct it, then run sriov-bootstrap check-config. It takes effect at once, as the endpoint is restarted.
 """,
     ),
     "SB-W715": Explanation(
