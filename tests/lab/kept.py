@@ -6,7 +6,6 @@ once for each package; going on takes seconds.
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from .emulator import emulator
 from .host import READY, Guest
 from .image import Image
 from .qemu import Disks, Hardware
+from .scratch import scratch_folder
 from .vm import running_vm
 
 G = TypeVar("G", bound=Guest)
@@ -56,8 +56,8 @@ class Kept(Generic[G]):
     @contextmanager
     def running(self) -> Iterator[G]:
         """Yield a guest that goes on from there, saved as READY; BootError."""
-        with tempfile.TemporaryDirectory(prefix="sriov-lab-") as scratch:
-            disk = Path(scratch, DISK)
+        with scratch_folder(self.folder.parent) as folder:
+            disk = folder / DISK
             shutil.copyfile(self.folder / DISK, disk)
             with running_vm(self.image, hardware=self.hardware, disks=Disks(overlay=disk, snapshot=READY)) as vm:
                 guest = self.kind(vm)

@@ -94,20 +94,20 @@ class Disks:
 
 
 class Qemu:
-    """A VM with its igb from rp1 on, and perhaps free root ports."""
+    """A VM with its igb from rp1 on, and perhaps free root ports; what it writes is in `folder`."""
 
-    def __init__(self, image: Image, folder: Path, hardware: Hardware, disks: Disks) -> None:
+    def __init__(self, image: Image, folder: Path, qmp_path: Path, hardware: Hardware, disks: Disks) -> None:
         self.console = folder / "console.log"
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
         self._delay: subprocess.Popen[bytes] | None = None
-        qmp_path = folder / "qmp"
         qemu = emulator()
         with self._log.open("wb") as log:
             # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self._command(qemu, image, qmp_path, hardware, disks)],
-                env={**os.environ, **qemu.environment},
+                # TMPDIR: a disk without an overlay changes in a file there, which has no name any more.
+                env={**os.environ, **qemu.environment, "TMPDIR": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

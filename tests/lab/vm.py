@@ -19,6 +19,7 @@ from .answers import Answers, Completed
 from .boot import BootError, Watch, boot
 from .image import Image, guest_image
 from .qemu import Disks, Hardware, Qemu
+from .scratch import scratch_folder
 from .ssh import HOST, Ssh
 
 T = TypeVar("T")
@@ -42,11 +43,15 @@ def running_vm(
 ) -> Iterator["Vm"]:
     """Boot a guest, or have it go on from its snapshot; hand it out, end it.
 
-    Changes to its disk last over reboots, and are gone at the end where `disks` has no overlay.
+    Changes to its disk last over reboots, and are gone at the end where `disks` has no overlay. What it writes is
+    beside its image meanwhile.
     """
     image = image or guest_image()
-    with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
-        vm = Vm(image, Path(folder), hardware, disks)
+    with (
+        scratch_folder(image.folder.parent) as folder,
+        tempfile.TemporaryDirectory(prefix="sriov-lab-") as sockets,  # whose paths have 107 bytes at most
+    ):
+        vm = Vm(image, folder, Path(sockets), hardware, disks)
         try:
             vm.begin()
             yield vm
@@ -57,15 +62,15 @@ def running_vm(
 class Vm:
     """A guest with two igb PFs; see `running_vm`. Paths are the guest's, commands run as root in a shell."""
 
-    def __init__(self, image: Image, folder: Path, hardware: Hardware, disks: Disks) -> None:
-        self.image, self._folder, self._hardware, self._disks = image, folder, hardware, disks
+    def __init__(self, image: Image, folder: Path, sockets: Path, hardware: Hardware, disks: Disks) -> None:
+        self.image, self._folder, self._sockets, self._hardware, self._disks = image, folder, sockets, hardware, disks
         self._plugged: set[str] = set()
         self._start()
 
     def _start(self) -> None:
-        self._qemu = Qemu(self.image, self._folder, self._hardware, self._disks)
+        self._qemu = Qemu(self.image, self._folder, self._sockets / "qmp", self._hardware, self._disks)
         self._answers = Answers(port=self._qemu.answers_port, secret=self.image.secret)
-        self._ssh = Ssh(self._folder, key=self.image.ssh_key, port=self._qemu.ssh_port)
+        self._ssh = Ssh(self._sockets, key=self.image.ssh_key, port=self._qemu.ssh_port)
 
     def run(self, command: str, *, timeout_seconds: float = 120) -> Completed:
         """Raise subprocess.TimeoutExpired when it takes too long; the command then goes on in the guest."""
