@@ -212,12 +212,15 @@ class Qemu:
         return [*command, "-qmp", f"unix:{qmp_path},server=on,wait=off"]
 
     def _connect(self, path: Path) -> Qmp:
+        """QEMU listens first, and greets when devices, kernel and snapshot are there: it may end in between."""
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 return Qmp(path)
             except (FileNotFoundError, ConnectionRefusedError):
                 time.sleep(0.05)
+            except (ConnectionError, TimeoutError) as error:
+                raise QmpError(f"QEMU did not start: {error}\n{self.output()}") from error
         raise QmpError(f"QEMU did not start:\n{self.output()}")
 
     def _hold_up(self) -> None:

@@ -18,16 +18,17 @@ class Qmp:
     """Blocking; for one thread. Events that arrive in between are kept until somebody asks for them."""
 
     def __init__(self, path: Path) -> None:
+        """Wait for QEMU's greeting. OSError, TimeoutError and ConnectionError among them, when there is none."""
         self._socket = socket.socket(socket.AF_UNIX)
-        try:
-            self._socket.connect(str(path))
-        except OSError:
-            self._socket.close()
-            raise
         self._buffer = b""
         self._events: list[dict[str, Any]] = []
-        self._read(time.monotonic() + COMMAND_SECONDS)  # the greeting
-        self.command("qmp_capabilities")
+        try:
+            self._socket.connect(str(path))
+            self._read(time.monotonic() + COMMAND_SECONDS)
+            self.command("qmp_capabilities")
+        except BaseException:
+            self._socket.close()
+            raise
 
     def command(
         self, name: str, arguments: dict[str, Any] | None = None, *, deadline_seconds: float = COMMAND_SECONDS

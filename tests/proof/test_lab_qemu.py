@@ -1,0 +1,120 @@
+"""What is said of a QEMU that does not start, or does not go on: with a fake that only speaks QMP."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from lab import boot, qmp
+from lab.boot import Boots
+from lab.emulator import PROGRAM
+from lab.image import Image
+from lab.qemu import Disks, Hardware, Qemu
+from lab.qmp import QmpError
+
+# BEHAVIOUR is what it does instead of a greeting, STATUS what it says of its guest. `slow` waits for a file GO, and then
+# an event follows the answer. Nobody listens on the guest's ports.
+FAKE: Final = """\
+import json
+import os
+import select
+import socket
+import sys
+import time
+
+if "--version" in sys.argv:
+    print("QEMU emulator version 11.1.0")
+    sys.exit()
+path = sys.argv[sys.argv.index("-qmp") + 1].removeprefix("unix:").partition(",")[0]
+behaviour = os.environ.get("BEHAVIOUR", "")
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen()
+select.select([listener], [], [])
+if behaviour == "refuse":
+    print("qemu-system-x86_64: cannot load kernel", file=sys.stderr, flush=True)
+    sys.exit(1)
+connection = listener.accept()[0]
+if behaviour == "end":
+    print("qemu-system-x86_64: Snapshot 'ready' does not exist", file=sys.stderr, flush=True)
+    sys.exit(1)
+if behaviour == "wait":
+    time.sleep(600)
+
+
+def say(message):
+    connection.sendall(json.dumps(message).encode() + b"\\r\\n")
+
+
+def answer(request):
+    if request["execute"] == "query-status":
+        return {"running": os.environ["STATUS"] == "running", "status": os.environ["STATUS"]}
+    if request["arguments"].get("command-line") == "info usernet":
+        line = "  TCP[HOST_FORWARD] 9 127.0.0.1 {} 10.0.2.15 {} 0 0\\r\\n"
+        return line.format(1, 22) + line.format(2, 1022)
+    return ""
+
+
+say({"QMP": {}})
+for line in connection.makefile():
+    request = json.loads(line)
+    if request["execute"] == "slow":
+        while not os.path.exists(os.environ["GO"]):
+            time.sleep(0.01)
+        os.unlink(os.environ["GO"])
+    say({"return": answer(request), "id": request["id"]})
+    if request["execute"] == "slow":
+        say({"event": "RESET", "data": {}})
+"""
+
+
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Image:
+    """In a cache of its own, for the fake; boots of its guests are none of the run's."""
+    program = tmp_path / "bin" / PROGRAM
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\n{FAKE}")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("STATUS", "running")
+    monkeypatch.setenv("GO", str(tmp_path / "go"))
+    monkeypatch.setattr(boot, "SEEN", Boots())
+    folder = tmp_path / "cache" / "main-1"
+    folder.mkdir(parents=True)
+    (folder / "ssh_key").write_text("key")
+    return Image(folder)
+
+
+@pytest.fixture
+def sockets() -> Iterator[Path]:
+    """A folder whose name is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="sriov-lab-") as folder:
+        yield Path(folder)
+
+
+def open_sockets() -> set[Path]:
+    return {path for path in Path("/proc/self/fd").iterdir() if path.is_socket()}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("refuse", ".*Connection reset by peer\nqemu-system-x86_64: cannot load kernel\n"),
+        ("end", "QEMU has closed its control socket\nqemu-system-x86_64: Snapshot 'ready' does not exist\n"),
+        ("wait", "timed out\n"),
+    ],
+)
+def test_a_qemu_that_does_not_greet_is_told_with_its_own_words(
+    image: Image, sockets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behaviour: str, said: str
+) -> None:
+    monkeypatch.setenv("BEHAVIOUR", behaviour)
+    if behaviour == "wait":
+        monkeypatch.setattr(qmp, "COMMAND_SECONDS", 0.2)
+    before = open_sockets()
+    with pytest.raises(QmpError, match=f"^QEMU did not start: {said}$"):
+        Qemu(image, tmp_path, sockets / "qmp", Hardware(), Disks())
+    assert open_sockets() <= before
