@@ -22,6 +22,7 @@ class Qmp:
         self._socket = socket.socket(socket.AF_UNIX)
         self._buffer = b""
         self._events: list[dict[str, Any]] = []
+        self._asked = 0
         try:
             self._socket.connect(str(path))
             self._read(time.monotonic() + COMMAND_SECONDS)
@@ -33,16 +34,18 @@ class Qmp:
     def command(
         self, name: str, arguments: dict[str, Any] | None = None, *, deadline_seconds: float = COMMAND_SECONDS
     ) -> Any:  # noqa: ANN401 - each command has its own
-        request = {"execute": name, "arguments": arguments or {}}
+        self._asked += 1
+        request = {"execute": name, "arguments": arguments or {}, "id": self._asked}
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + deadline_seconds
         while True:
             message = self._read(deadline)
-            if "return" in message:
+            if "event" in message:
+                self._events.append(message)
+            elif message["id"] == self._asked:  # not the answer to an earlier one, which came too late
+                if "error" in message:
+                    raise QmpError(f"{name}: {message['error']['desc']}")
                 return message["return"]
-            if "error" in message:
-                raise QmpError(f"{name}: {message['error']['desc']}")
-            self._events.append(message)
 
     def forget_events(self) -> None:
         self._events.clear()
@@ -55,7 +58,9 @@ class Qmp:
                 event = self._events.pop(0)
                 if is_wanted(event):
                     return event
-            self._events.append(self._read(deadline))
+            message = self._read(deadline)
+            if "event" in message:
+                self._events.append(message)
 
     def close(self) -> None:
         self._socket.close()

@@ -16,8 +16,8 @@ from lab.image import Image
 from lab.qemu import Disks, Hardware, Qemu
 from lab.qmp import QmpError
 
-# BEHAVIOUR is what it does instead of a greeting, STATUS what it says of its guest. `slow` waits for a file GO, and then
-# an event follows the answer. Nobody listens on the guest's ports.
+# BEHAVIOUR is what it does instead of a greeting, STATUS what it says of its guest. The answer to `slow` waits for a
+# file GO, and is followed by an event. Nobody listens on the guest's ports.
 FAKE: Final = """\
 import json
 import os
@@ -118,3 +118,23 @@ def test_a_qemu_that_does_not_greet_is_told_with_its_own_words(
     with pytest.raises(QmpError, match=f"^QEMU did not start: {said}$"):
         Qemu(image, tmp_path, sockets / "qmp", Hardware(), Disks())
     assert open_sockets() <= before
+
+
+@pytest.fixture
+def qemu(image: Image, sockets: Path, tmp_path: Path) -> Iterator[Qemu]:
+    qemu = Qemu(image, tmp_path, sockets / "qmp", Hardware(), Disks())
+    yield qemu
+    qemu.kill()
+
+
+def test_an_answer_that_comes_too_late_is_neither_an_event_nor_the_answer_to_the_next_command(
+    qemu: Qemu, tmp_path: Path
+) -> None:
+    with pytest.raises(TimeoutError):
+        qemu.qmp.command("slow", deadline_seconds=0)
+    (tmp_path / "go").touch()
+    assert qemu.qmp.wait_for_event(lambda _: True, deadline_seconds=30)["event"] == "RESET"
+    with pytest.raises(TimeoutError):
+        qemu.qmp.command("slow", deadline_seconds=0)
+    (tmp_path / "go").touch()
+    assert qemu.qmp.command("query-status")["status"] == "running"
