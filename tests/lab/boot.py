@@ -4,7 +4,7 @@ A guest may hang, or its kernel panic, because an emulated CPU has to wait for t
 A healthy boot is never silent for long: the kernel and systemd print what they start, and while systemd waits for
 something it prints that, too. A guest that has been silent for SILENT_SECONDS, or panicked, is started again, once in a
 boot, and counted. The time that its emulator waited for a processor does not count: a busy machine is no fault of the
-guest's.
+guest's. Nor is a disk without room, for which QEMU stops it: that is said, and not tried again.
 """
 
 import re

@@ -4,6 +4,7 @@ Boot and installation take a guest two minutes, and each process that runs tests
 once for each package; going on takes seconds.
 """
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
-from .building import run
+from .building import DISK_FULL, BuildError, run
 from .cache import HERE, cached_folder, digest, files_below, step
 from .consumers import newest_package
 from .emulator import emulator
@@ -55,14 +56,23 @@ class Kept(Generic[G]):
 
     @contextmanager
     def running(self) -> Iterator[G]:
-        """Yield a guest that goes on from there, saved as READY; BootError."""
+        """Yield a guest that goes on from there, saved as READY; BuildError where its disk has no room, BootError."""
         with scratch_folder(self.folder.parent) as folder:
             disk = folder / DISK
-            shutil.copyfile(self.folder / DISK, disk)
+            _copy(self.folder / DISK, disk)
             with running_vm(self.image, hardware=self.hardware, disks=Disks(overlay=disk, snapshot=READY)) as vm:
                 guest = self.kind(vm)
                 guest.take_up(READY, (self.folder / CURSOR).read_text())
                 yield guest
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise BuildError(f"lab: no guest can go on from the cache: {error}: {DISK_FULL}") from error
 
 
 def kept(image: Image, hardware: Hardware, kind: type[G], prepare: Callable[[G], None]) -> Kept[G]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from .answers import PORT as ANSWERS_PORT
 from .boot import waited_seconds
+from .building import MAKE_ROOM
 from .emulator import Emulator, emulator
 from .image import Image
 from .qmp import Qmp, QmpError
@@ -101,6 +102,7 @@ class Qemu:
         self.second_serial = folder / "serial1.log"
         self._log = folder / "qemu.log"
         self._delay: subprocess.Popen[bytes] | None = None
+        self._grows_in = disks.overlay.parent if disks.overlay else folder
         qemu = emulator()
         with self._log.open("wb") as log:
             # setpriv: were pytest killed without a chance to clean up, the kernel would end QEMU.
@@ -166,6 +168,17 @@ class Qemu:
         self.process.wait()
         if self._delay:
             self._delay.wait()  # ends with it
+
+    def stopped(self) -> str:
+        """Return why QEMU has stopped the guest, which then stays as it is; "" while it runs, or QEMU does not answer.
+
+        Only for a full disk: of any other error the guest is told (`werror=enospc`). QEMU itself prints nothing.
+        """
+        try:
+            status = self.qmp.command("query-status")["status"]
+        except (QmpError, OSError):
+            return ""
+        return f"QEMU has stopped the guest: no room in {self._grows_in}: {MAKE_ROOM}" if status == "io-error" else ""
 
     def registers(self) -> str:
         """Return where each processor is, in a line: at a halt with interrupts on, a guest waits for a timer."""

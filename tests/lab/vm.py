@@ -146,7 +146,13 @@ class Vm:
         self.check(f"date --set=@{time.time():.3f}")
 
     def _connect_again(self) -> None:
-        self.wait_until(self._answers.connect, deadline_seconds=CONNECT_SECONDS, what="the guest's answer")
+        def has_answered() -> bool:
+            if self._answers.connect():
+                return True
+            self._check_runs()
+            return False
+
+        self.wait_until(has_answered, deadline_seconds=CONNECT_SECONDS, what="the guest's answer")
 
     def pfs(self) -> list[str]:
         """Return the PCI addresses of all igb PFs in slot order, whatever driver they have."""
@@ -198,9 +204,15 @@ class Vm:
     def _check(self, watch: Watch) -> None:
         """Raise BootError, with the guest's last words, when it will not start; HungError may still be helped."""
         try:
+            self._check_runs()  # first: it is as silent as one that hangs, and would stop again
             watch.check(has_ended=self._qemu.process.poll() is not None)
         except BootError as error:
             raise type(error)(f"{error}\n{self._qemu.output()}\n{self.console_tail()}") from error
+
+    def _check_runs(self) -> None:
+        """Raise BootError when QEMU has stopped the guest."""
+        if why := self._qemu.stopped():
+            raise BootError(why)
 
     def _state(self) -> str:
         try:
@@ -254,6 +266,8 @@ class Vm:
 
     def last_words(self) -> str:
         """Return what helps to understand a failure: the console's end and the journal of the service under test."""
+        if why := self._qemu.stopped():
+            return f"{why}\n{self.console_tail()}"
         try:
             journal = self.run("journalctl -b --no-pager -u sriov-bootstrap -n 60", timeout_seconds=30).stdout
         except subprocess.TimeoutExpired:
