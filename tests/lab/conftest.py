@@ -1,4 +1,4 @@
-"""Fixtures of the lab: one boot serves a whole session; and what the guest said when a test fails."""
+"""Fixtures of the lab: one guest serves a whole session; and what the guest said when a test fails."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _turn(item: pytest.Item) -> int:
-    """The longest first. test_lab.py wants a guest without the package, and has it where it comes first."""
+    """The longest first: folders and files with guests of their own, then test_lab.py, which boots one, too."""
     if not item.path.is_relative_to(HERE):
         return 3
     return 0 if with_own_guest(item.nodeid) else 1 if item.path.name == "test_lab.py" else 2
@@ -63,9 +63,9 @@ FLAVOUR = FLAVOURS[os.environ.get("SRIOV_LAB_FLAVOUR", MAIN.name)]
 HARDWARE = Hardware(cpus=1 if FLAVOUR is MAIN else 2)  # what two processors can disturb is for the other flavours
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vm(request: pytest.FixtureRequest) -> Iterator[Vm]:
-    """A booted guest with two igb PFs, for all tests of the session, and without the package under test."""
+    """A booted guest with two igb PFs and without the package under test; it ends with the last test of the file."""
     with running_vm(prepared(lambda: guest_image(FLAVOUR), request), hardware=HARDWARE) as vm:
         yield vm
 
@@ -102,8 +102,9 @@ def guest(saved_guest: Guest) -> Guest:
     return saved_guest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def saved_unmade(saved_guest: Guest) -> Guest:
+    """A second snapshot beside READY, on the same disk: made once, as the files that want it go to one process."""
     saved_guest.restore()
     unmake(saved_guest)
     saved_guest.save(UNMADE)

@@ -170,6 +170,10 @@ def test_tests_with_a_guest_of_their_own_stay_together(nodeid: str, guest: str) 
         ("tests/packaging/test_dist.py::test_x", "dist"),
         ("tests/pages/test_site.py::test_x", "site"),
         ("tests/packaging/test_ansible.py::test_x", "ansible"),
+        ("tests/lab/test_lab.py::test_x", "lab"),
+        ("tests/lab/test_binding.py::test_x", "unmade"),
+        ("tests/lab/test_vf_attributes.py::test_x", "unmade"),
+        ("tests/lab/nics/test_binding.py::test_x", "nics"),
         ("tests/lab/test_ansible.py::test_x", "tests/lab/test_ansible.py::test_x"),
         (
             "tests/core/test_plan.py::test_x[tests/packaging/test_rpm.py]",
@@ -179,6 +183,12 @@ def test_tests_with_a_guest_of_their_own_stay_together(nodeid: str, guest: str) 
 )
 def test_tests_that_share_what_takes_long_to_make_go_to_one_process(nodeid: str, scope: str) -> None:
     assert together(nodeid) == scope
+
+
+@pytest.mark.parametrize(("parameter", "scope"), [("vm: Vm", "lab"), ("unmade: Guest", "unmade")])
+def test_all_files_whose_tests_take_a_guest_that_is_made_for_them_go_to_one_process(parameter: str, scope: str) -> None:
+    takers = [path for path in (ROOT / "tests" / "lab").glob("test_*.py") if parameter in path.read_text()]
+    assert {together(f"tests/lab/{path.name}::test_x") for path in takers} == {scope}
 
 
 def test_no_file_is_named_that_is_gone() -> None:

@@ -8,9 +8,13 @@ from xdist.scheduler import LoadScopeScheduling
 # Folders below lab/, and files, whose tests boot a guest that no other test uses: one process boots it, once.
 OWN_GUEST: Final = re.compile(r"(?:^|/)lab/(?:([^/.]+)/|(test_images)\.py)")
 
-# Files whose tests look at the same builds, venv, site or snapshot, by a name for these: one process makes them, once.
+# Files whose tests look at the same builds, venv, site, guest or snapshot, by a name for these: one process makes them,
+# once.
 SAME_WORK: Final = {
+    "tests/lab/test_binding.py": "unmade",
+    "tests/lab/test_lab.py": "lab",
     "tests/lab/test_verify.py": "verify",
+    "tests/lab/test_vf_attributes.py": "unmade",
     "tests/packaging/test_ansible.py": "ansible",
     "tests/packaging/test_dist.py": "dist",
     "tests/packaging/test_rpm.py": "dist",
