@@ -60,7 +60,8 @@ def digest(inputs: Iterable[Path], *words: str) -> str:
 
 
 def files_below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return its files in all depths, without the bytecode that Python leaves beside its sources."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
 
 
 @contextmanager
