@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from .building import DISK_FULL, BuildError, run
 from .cache import HERE, cached_folder, digest, files_below, step
 from .consumers import newest_package
-from .emulator import emulator
+from .emulator import PROGRAM, Emulator, emulator
 from .host import READY, Guest
 from .image import Image
 from .qemu import Disks, Hardware
@@ -75,6 +75,16 @@ def _copy(source: Path, target: Path) -> None:
         raise BuildError(f"lab: no guest can go on from the cache: {error}: {DISK_FULL}") from error
 
 
+def emulator_words(qemu: Emulator) -> list[str]:
+    """Return what tells a QEMU from another, which may not go on from its snapshots.
+
+    This machine's own has the same command after an upgrade.
+    """
+    [word] = [word for word in qemu.command if Path(word).name == PROGRAM]
+    stat = Path(shutil.which(word) or word).stat()
+    return [*qemu.command, str(stat.st_size), str(stat.st_mtime_ns)]
+
+
 def kept(image: Image, hardware: Hardware, kind: type[G], prepare: Callable[[G], None]) -> Kept[G]:
     """Return what `prepare` makes of a guest that has just booted, cached or made now; BuildError, BootError."""
     stat = image.disk.stat()  # one that was built anew under the same name is another
@@ -99,5 +109,5 @@ def kept(image: Image, hardware: Hardware, kind: type[G], prepare: Callable[[G],
             (folder / CURSOR).write_text(guest.journal_cursor)
             vm.quit()
 
-    key = f"kept-{name}-{digest(inputs, *words, *emulator().command, package)}"
+    key = f"kept-{name}-{digest(inputs, *words, *emulator_words(emulator()), package)}"
     return Kept(cached_folder(key, build, megabytes=MEGABYTES, newest=NEWEST), image, hardware, kind)
