@@ -19,6 +19,7 @@ from .building import DISK_FULL, MAKE_ROOM, BuildError
 HERE: Final = Path(__file__).parent
 KEPT_FOR_SECONDS: Final = 14 * 24 * 3600.0
 CONTENTS: Final = ".contents"  # in each folder: its files and their sizes
+BUILDING: Final = "building-"  # begins the name of a folder that is being made
 
 
 def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1500, newest: int | None = None) -> Path:
@@ -44,7 +45,7 @@ def cached_folder(key: str, build: Callable[[Path], None], *, megabytes: int = 1
                     image = scratch / "image"
                     (image / CONTENTS).write_text(json.dumps(_contents(image)))
                     image.rename(folder)
-        os.utime(folder)
+            os.utime(folder)  # before another build may take it for one that nobody uses
     except OSError as error:
         cause = DISK_FULL if error.errno == errno.ENOSPC else "look at it, or set XDG_CACHE_HOME to another folder"
         raise BuildError(f"lab: {name} cannot be had from the cache in {cache}: {error}: {cause}") from error
@@ -75,7 +76,7 @@ def step(what: str) -> Iterator[None]:
 
 @contextmanager
 def _scratch(cache: Path, name: str) -> Iterator[Path]:
-    prefix = f"building-{name}-"
+    prefix = f"{BUILDING}{name}-"
     # What is left when a program has not quite ended yet, the next build removes.
     with tempfile.TemporaryDirectory(prefix=prefix, dir=cache, ignore_cleanup_errors=True) as scratch:
         yield Path(scratch)
@@ -108,18 +109,44 @@ def _is_whole(folder: Path) -> bool:
 
 def _drop_unused(cache: Path, name: str, damaged: Path) -> None:
     """Remove what an interrupted build of that name left, and what nobody has used for long. Needs the name's lock."""
-    for folder in cache.iterdir():
-        if folder.is_dir():
-            is_old = time.time() - folder.stat().st_mtime > KEPT_FOR_SECONDS
-            if folder == damaged:
-                _say(f"{folder} is damaged: it is built anew")
-            if is_old or folder == damaged or folder.name.startswith(f"building-{name}-"):
-                _remove(folder)
+    for folder in [path for path in cache.iterdir() if path.is_dir()]:
+        if _name_of(folder) != name:
+            _drop_of_others(cache, folder)
+            continue
+        if folder == damaged:
+            _say(f"{folder} is damaged: it is built anew")
+        if folder == damaged or folder.name.startswith(BUILDING) or _is_unused(folder):
+            _remove(folder)
+
+
+def _drop_of_others(cache: Path, folder: Path) -> None:
+    """Remove a folder of another name that nobody has used for long, unless its lock is taken: never wait for that."""
+    if not _is_unused(folder):
+        return
+    with (cache / f"{_name_of(folder)}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if _is_unused(folder):  # who had the lock until now may have used it, or removed it
+            _remove(folder)
+
+
+def _name_of(folder: Path) -> str:
+    """Return the name whose lock is for this folder."""
+    return folder.name.removeprefix(BUILDING).rpartition("-")[0]
+
+
+def _is_unused(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > KEPT_FOR_SECONDS
+    except FileNotFoundError:  # another build has removed it, or is done with it
+        return False
 
 
 def _drop_older(cache: Path, name: str, newest: int) -> None:
     """Remove all of that name but those used last. Needs the name's lock."""
-    folders = [folder for folder in cache.iterdir() if folder.is_dir() and folder.name.rpartition("-")[0] == name]
+    folders = [folder for folder in cache.iterdir() if folder.is_dir() and _name_of(folder) == name]
     for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[newest:]:
         _remove(folder)
 
