@@ -15,6 +15,7 @@ RPM_ARCH := $(shell uname -m)
 RPMS := $(foreach el,9 10,dist/sriov-bootstrap-$(VERSION)-1.el$(el).$(RPM_ARCH).rpm)
 SDIST := dist/sriov_bootstrap-$(VERSION).tar.gz
 WHEEL := dist/sriov_bootstrap-$(VERSION)-py3-none-any.whl
+INSTALLED := build/wheel/$(notdir $(WHEEL))
 PACKAGES := $(DEB) $(RPMS) $(WHEEL) $(SDIST)
 BIN := .venv/bin
 
@@ -75,12 +76,18 @@ audit: setup
 locks: setup ## update packaging/locks from pyproject.toml and the lists there; UPGRADE=1 takes the newest versions
 	$(BIN)/python packaging/locks.py $(if $(UPGRADE),--upgrade)
 
-wheel: setup build/wheel/installed
+wheel: setup .venv/.wheel
 
-build/wheel/installed: $(call files,$(WHEEL_SOURCES)) | setup
+# In .venv, so that it goes when what is installed goes; and setup's stamp is newer once .venv has been created again.
+.venv/.wheel: $(INSTALLED) .venv/.setup | setup
+	$(BIN)/pip --quiet install --no-deps --force-reinstall $(INSTALLED)
+	touch $@
+
+.venv/.setup: setup ;
+
+$(INSTALLED): $(call files,$(WHEEL_SOURCES)) | setup
 	$(call copy,$(WHEEL_SOURCES),build/wheel/tree)
 	$(BIN)/pip --quiet wheel --no-deps --no-build-isolation --wheel-dir build/wheel build/wheel/tree
-	$(BIN)/pip --quiet install --no-deps --force-reinstall build/wheel/sriov_bootstrap-$(VERSION)-*.whl
 	touch $@
 
 sdist: setup $(SDIST) $(SDIST).cdx.json $(WHEEL).cdx.json ## build the source distribution, and the wheel from it, into dist/

@@ -57,35 +57,34 @@ update_lists() {
     lists_are_new=yes
 }
 
-packages=$(PATH="$PATH:/usr/sbin:/sbin" missing_packages | tr '\n' ' ')
-missing_tools() {
-    for tool in promtool prometheus; do
-        has_command "$tool" || [ -x ".venv/bin/$tool" ] || echo "$tool"
-    done
-}
-tools=$(missing_tools)
-if [ -n "$packages$tools" ]; then
+use_scratch() {
+    [ -z "${scratch:-}" ] || return 0
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT INT TERM
     log="$scratch/log"
-fi
+}
 
+packages=$(PATH="$PATH:/usr/sbin:/sbin" missing_packages | tr '\n' ' ')
 if [ -n "$packages" ]; then
     if ! has_command apt-get || [ "$(id -u)" -ne 0 ]; then
         fail "missing on this machine: $packages(run this as root on Debian or Ubuntu, or install them by hand)"
     fi
     echo "setup: installing: $packages"
+    use_scratch
     update_lists
     # shellcheck disable=SC2086
     apt install --yes --no-install-recommends $packages || fail "apt-get could not install: $packages"
 fi
 
 # --- .venv -----------------------------------------------------------------------------------------------------------
+# The stamp is there only while all of it is: a run that is killed in between leaves none, and the next one begins anew.
 stamp=.venv/.setup
 lock=packaging/locks/dev.txt
-wanted=$(cat $lock packaging/setup.sh | sha256sum)
-if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>/dev/null; then
-    if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+wanted() { { .venv/bin/python --version && cat $lock packaging/setup.sh; } 2>/dev/null | sha256sum; }
+if [ "$(cat "$stamp" 2>/dev/null)" != "$(wanted)" ] || ! .venv/bin/python -c '' 2>/dev/null; then
+    is_whole=$([ ! -e "$stamp" ] || ! .venv/bin/python -c 'import pip' 2>/dev/null || echo yes)
+    rm -f "$stamp"
+    if [ -z "$is_whole" ]; then
         python=$(find_python)
         [ -n "$python" ] || fail "no Python >= 3.11 with ensurepip (Debian: python3-venv)"
         echo "setup: creating .venv with $("$python" --version)"
@@ -96,10 +95,19 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || ! .venv/bin/python -c '' 2>
     sed -n '/^uv==/,/[^\\]$/p' $lock >.venv/uv.txt
     .venv/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --only-binary :all: -r .venv/uv.txt </dev/null
     .venv/bin/python packaging/uv.py pip install --quiet --python .venv/bin/python --require-hashes --only-binary :all: -r $lock </dev/null
-    echo "$wanted" >"$stamp"
+    wanted >"$stamp"
 fi
 
 # --- promtool, prometheus --------------------------------------------------------------------------------------------
+# Only looked for now: .venv loses what it has of them when it is created again.
+missing_tools() {
+    for tool in promtool prometheus; do
+        has_command "$tool" || [ -x ".venv/bin/$tool" ] || echo "$tool"
+    done
+}
+tools=$(missing_tools)
+[ -z "$tools" ] || use_scratch
+
 # Extracted from Debian's packages without installing them, since a test run must not start a server. Up to Debian 12, promtool
 # is in the server's package; later it has its own.
 for tool in $tools; do
