@@ -6,12 +6,13 @@ same source is not made again (py3compile(1)).
 
 import hashlib
 import os
+import re
 import subprocess
 import tarfile
 from pathlib import Path
 from typing import Final
 
-from .building import BuildError, run
+from .building import BuildError, explained, run
 from .cache import HERE, cached_folder, digest
 from .image import Image
 
@@ -19,6 +20,7 @@ ARCHIVE: Final = "bytecode.tar"
 LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
 SOURCES: Final = "usr/lib/python3/dist-packages"
 MEGABYTES: Final = 300
+FAILURE: Final = re.compile(r"^r?dump: |^debugfs: |: File not found by ext2_lookup", re.MULTILINE)  # debugfs 1.47
 NEWEST: Final = 8  # one for each image, of a package and the one before it
 
 
@@ -67,7 +69,11 @@ def _python(image: Image, guest: Path) -> list[str]:
 
 
 def _debugfs(image: Image, request: str) -> str:
-    return run(["debugfs", "-R", request, str(image.disk)])
+    """Return the answer to a request; BuildError where it says that it failed, as it exits with 0 all the same."""
+    said = run(["debugfs", "-R", request, str(image.disk)])
+    if FAILURE.search(said):
+        raise BuildError(explained("debugfs", 0, said))
+    return said
 
 
 def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
