@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from .building import ISOLATED
 from .cache import HERE
 from .consumers import CONSUMER_FILES, ENABLED, newest_package
 from .image import Image, guest_image, make_disk
@@ -34,24 +35,7 @@ def build_tree(folder: Path, config: str) -> Path:
         "LAB_DISK": str(guest_image().disk),
         "LAB_FILES": str(files),
     }
-    # unshare: were it killed, its mounts would stay, and removing the folder would go through them into this machine.
-    command = [
-        "unshare",
-        "--mount",
-        "disk-image-create",
-        "-n",
-        "-t",
-        "tar",
-        "-o",
-        "host",
-        "lab-host",
-        "sriov-bootstrap",
-    ]
-    with (folder / "build.log").open("wb") as log:
-        done = subprocess.run(
-            command, check=False, cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=subprocess.STDOUT
-        )
-    assert done.returncode == 0, (folder / "build.log").read_text()
+    run_builder(folder, variables)
     tree = folder / "tree"
     tree.mkdir()
     subprocess.run(["tar", "-x", "--numeric-owner", "-C", tree, "-f", folder / "host.tar"], check=True)
@@ -59,6 +43,20 @@ def build_tree(folder: Path, config: str) -> Path:
         (tree / name).mkdir()
     (tree / CLOUD_INIT_OFF).unlink()
     return tree
+
+
+def run_builder(folder: Path, variables: dict[str, str]) -> None:
+    """Run disk-image-create there, which makes host.tar; build.log is what it says.
+
+    Isolated, so that what it mounts and starts ends with us. Otherwise the mounts would stay, and removing the folder
+    would go through them into this machine.
+    """
+    command = [*ISOLATED, "disk-image-create", "-n", "-t", "tar", "-o", "host", "lab-host", "sriov-bootstrap"]
+    with (folder / "build.log").open("wb") as log:
+        done = subprocess.run(
+            command, check=False, cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=subprocess.STDOUT
+        )
+    assert done.returncode == 0, (folder / "build.log").read_text()
 
 
 def make_image(tree: Path, folder: Path) -> Image:

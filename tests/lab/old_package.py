@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from .building import BuildError
+from .building import ISOLATED, BuildError
 from .cache import cached_folder
 
 ROOT: Final = Path(__file__).parents[2]
@@ -36,14 +37,14 @@ def commit_of(name: str, root: Path = ROOT) -> str:
 def package_of(name: str, root: Path = ROOT, build: Callable[[str, Path], None] | None = None) -> Path:
     """Return the .deb of a commit, built as that commit builds it, by `make deb`, if it is not in the cache yet."""
     commit = commit_of(name, root)
-    make = build or _build
+    make = build or partial(_build, root=root)
     return cached_folder(f"package-{commit[:16]}", lambda scratch: make(commit, scratch), megabytes=MEGABYTES) / PACKAGE
 
 
-def _build(commit: str, scratch: Path) -> None:
+def _build(commit: str, scratch: Path, root: Path) -> None:
     """In a tree of its own, by its own Makefile, but for `setup`: what builds is Debian's, and here already."""
     tree = scratch / "tree"
-    export(commit, tree)
+    export(commit, tree, root)
     version = re.search('__version__ = "(.*)"', (tree / "sriov_bootstrap/__init__.py").read_text())
     if not version:
         raise BuildError(f"{commit} is no commit of sriov-bootstrap")
@@ -51,9 +52,9 @@ def _build(commit: str, scratch: Path) -> None:
     # Neither our variables nor our jobs: we may run below a make of our own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     environment.pop("SOURCE_DATE_EPOCH", None)
-    ended = subprocess.run(
-        ["make", "-s", "-o", "setup", target], cwd=tree, env=environment, check=False, capture_output=True, text=True
-    )
+    # Isolated: what make starts, such as dpkg-buildpackage, ends with us.
+    command = [*ISOLATED, "make", "-s", "-o", "setup", target]
+    ended = subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
     if ended.returncode:
         raise BuildError(f"the package of {commit} cannot be built:\n{ended.stdout}{ended.stderr}")
     (scratch / "image").mkdir()

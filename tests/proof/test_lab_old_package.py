@@ -1,12 +1,23 @@
 """The package of an earlier commit, as far as that goes without a VM."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lab import old_package
 from lab.building import BuildError
+from sources import ROOT
+from waiting import until
+
+PACKAGE_OF = "import sys, pathlib, lab.old_package; lab.old_package.package_of('HEAD', pathlib.Path(sys.argv[1]))"
+# Its build is another program's, and takes long.
+MAKEFILE = """\
+dist/sriov-bootstrap_1_all.deb:
+\t@sh -c 'echo $$$$ >"$$STARTED"; sleep 300; :'
+"""
 
 
 def git(folder: Path, *words: str) -> str:
@@ -57,3 +68,34 @@ def test_a_build_is_kept_by_its_commit(monkeypatch: pytest.MonkeyPatch, reposito
     found = [old_package.package_of(one, repository, build).read_text() for one in commits]
     assert found == commits
     assert built == commits[:2]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packages are built by root")
+def test_a_build_ends_with_who_started_it(repository: Path, tmp_path: Path) -> None:
+    (repository / "Makefile").write_text(MAKEFILE)
+    (repository / "sriov_bootstrap").mkdir()
+    (repository / "sriov_bootstrap/__init__.py").write_text('__version__ = "1"\n')
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "build")
+    started = tmp_path / "started"
+    variables = {"PYTHONPATH": str(ROOT / "tests"), "XDG_CACHE_HOME": str(tmp_path), "STARTED": str(started)}
+    command = [sys.executable, "-c", PACKAGE_OF, str(repository)]
+    with subprocess.Popen(command, env={**os.environ, **variables}) as process:
+        try:
+            until(lambda: started.exists() and started.read_text(), deadline_seconds=60, what="the build to start")
+            assert working_in(tmp_path)
+        finally:
+            process.kill()
+    until(lambda: not working_in(tmp_path), deadline_seconds=20, what="the end of the build")
+
+
+def working_in(folder: Path) -> list[str]:
+    """Return the processes whose folder is below this one."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(path / "cwd")).is_relative_to(folder):
+                found.append(path.name)
+        except OSError:  # it has ended, or is a thread of the kernel
+            continue
+    return found
