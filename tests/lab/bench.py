@@ -19,6 +19,7 @@ sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support"
 
 from bench import host_files, many_vfs, verify_host  # noqa: E402
 from lab import bench_switches  # noqa: E402
+from lab.boot import said  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
@@ -77,17 +78,20 @@ def main() -> int:
     print("measuring: many files, without a VM", flush=True)
     files = host_files.measure(arguments.base or BIG_BASE)
     if arguments.base:
-        seconds = _measure_builds(package_of(arguments.base), arguments.base_rounds)
+        base = package_of(arguments.base)
+        with said():
+            seconds = _measure_builds(base, arguments.base_rounds)
         figures = (*base_lines(seconds), *big_lines(big, many_vfs.NO_SLOWER), *host_files.lines(files))
         show(seconds | big | files, figures)
         return 0
     print("measuring: verify host, without a VM", flush=True)
     big |= verify_host.measure()
-    try:
-        seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
-    except subprocess.TimeoutExpired as error:
-        print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; once more from the start")
-        seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
+    with said():
+        try:
+            seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
+        except subprocess.TimeoutExpired as error:
+            print(f"the guest no longer answers ({error}): an emulated CPU may lose its timer; again from the start")
+            seconds = _measure_all(arguments.rounds, arguments.idle_rounds)
     of_vms = (*lines(seconds), *bench_switches.lines(seconds))
     big_figures = (*big_lines(big, many_vfs.HALF), *host_files.lines(files), *verify_host.lines(big))
     show(seconds | big | files, (*of_vms, *big_figures))

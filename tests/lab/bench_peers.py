@@ -13,6 +13,7 @@ from typing import Final
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
 from lab.bench import FOLDER, ROUND_SECONDS, prepare  # noqa: E402
+from lab.boot import said  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.figures import Line, Seconds, collect, ratio, show  # noqa: E402
 from lab.peers_image import install_from_pypi, peers_image, versions  # noqa: E402
@@ -42,7 +43,7 @@ def main() -> int:
     names = dict.fromkeys([*COMPARED_WITH, *arguments.only])
     seconds: Seconds = {}
     missing: dict[str, str] = {}
-    with running_vm(peers_image(), hardware=Hardware(igb_pfs=arguments.pfs)) as vm:
+    with said(), running_vm(peers_image(), hardware=Hardware(igb_pfs=arguments.pfs)) as vm:
         pfs = prepare(vm)
         install_from_pypi(vm)
         found = versions(vm)

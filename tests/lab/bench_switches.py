@@ -12,6 +12,7 @@ from typing import Final
 
 sys.path[:1] = [str(Path(__file__).parents[1] / part) for part in ("", "support")]  # a script has its own there
 
+from lab.boot import said  # noqa: E402
 from lab.building import failures_told  # noqa: E402
 from lab.cache import HERE  # noqa: E402
 from lab.consumers import install_package, newest_package  # noqa: E402
@@ -31,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
-    with running_vm(guest_image(NICS)) as vm:
+    with said(), running_vm(guest_image(NICS)) as vm:
         install_package(vm, newest_package())
         vm.check("systemctl stop sriov-bootstrap 'sriov-bootstrap-metrics*'")
         seconds = measure(vm, rounds=rounds)

@@ -142,6 +142,14 @@ def test_a_guest_that_is_silent_twice_is_an_error(seen: Boots) -> None:
     assert len(seen.hung) == 1
 
 
+def test_a_script_that_boots_a_guest_says_which_boots_hung() -> None:
+    """Those of tests are told by conftest.py, and boots.py tells each of its own."""
+    texts = {path.name: path.read_text() for path in (ROOT / "tests/lab").glob("*.py")}
+    scripts = {name for name, text in texts.items() if 'if __name__ == "__main__":' in text and "running_vm(" in text}
+    assert scripts >= {"bench.py", "demo.py", "soak.py"}
+    assert {name for name in scripts if "with said()" not in texts[name]} == {"boots.py"}
+
+
 def test_boots_of_several_processes_are_added_up() -> None:
     seen = Boots(2, ["one"])
     seen.add(3, ["another"])
