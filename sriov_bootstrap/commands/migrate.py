@@ -13,7 +13,8 @@ from sriov_bootstrap.conflicts.migrate import migrate
 from sriov_bootstrap.conflicts.proposals import Migration
 from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.conflicts.survey import MastersSurvey
-from sriov_bootstrap.conflicts.switches import switch_commands
+from sriov_bootstrap.conflicts.switches import sets_switches, switch_commands
+from sriov_bootstrap.conflicts.unit_commands import unit_runners
 from sriov_bootstrap.core.config import Config, Match
 from sriov_bootstrap.core.facts import Links, PfFacts
 from sriov_bootstrap.core.finding import Diagnosis
@@ -37,7 +38,8 @@ def print_migration(machine: HostMachine, *, as_json: bool = False) -> int:
         survey = survey_masters(machine)
         masters = find_masters(survey, pfs, notes.append)
         others = _read_others(machine, pfs) if masters else ()
-        migration = migrate(masters, pfs, config, others, switch_commands(survey))
+        commands = switch_commands(survey, unit_runners(survey, sets_switches))
+        migration = migrate(masters, pfs, config, others, commands)
     unseen = within_limits(Diagnosis(unseen=tuple(dict.fromkeys((*survey.unseen, *notes))))).unseen
     if as_json:
         print(to_json(_as_json(migration, (*unseen, *survey.elsewhere))).decode())

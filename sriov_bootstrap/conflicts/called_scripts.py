@@ -4,6 +4,7 @@ Found by their names alone, so that nothing is missed in what is not understood:
 of a program where a command begins. Which of them are scripts is for the caller to find out.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
 
@@ -22,10 +23,11 @@ from sriov_bootstrap.conflicts.chunks import Chunk, is_comment, text_after, text
 from sriov_bootstrap.conflicts.given_files import hands_on, is_given_file
 from sriov_bootstrap.conflicts.imported_files import import_calls
 from sriov_bootstrap.conflicts.library import is_shell
+from sriov_bootstrap.conflicts.runners import texts_by_runner
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.tool_files import Look, TextContext
-from sriov_bootstrap.conflicts.unit_commands import BEFORE_COMMAND, exec_lines, is_idle, plain_calls
-from sriov_bootstrap.conflicts.units import units_of
+from sriov_bootstrap.conflicts.unit_commands import BEFORE_COMMAND, exec_lines, is_idle, plain_calls, runners_of
+from sriov_bootstrap.conflicts.unit_instances import units_of
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
@@ -218,14 +220,18 @@ def _folders_of(source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys((own, own.rpartition("/")[0], *named)))[:MAX_FOLDERS]
 
 
+def _as_run_by(source: Source, runner: str) -> Source:
+    return source if source.runner == runner else replace(source, runner=runner)
+
+
 def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:
     """Each file, and its parts that run something, with the numbers of their first lines."""
     for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
-        for source in unit.sources:
-            yield source, exec_lines(unit, source)
+        for source, runner in itertools.product(unit.sources, runners_of(unit)):
+            yield _as_run_by(source, runner), exec_lines(unit, source, runner)
     for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES, Format.ENVIRONMENT, *DOUBTFUL):
         if "\0" not in source.text and source.is_run:
-            yield source, ((1, source.text),)
+            yield from ((_as_run_by(source, runner), ((1, text),)) for runner, text in texts_by_runner(source).items())
     for source in survey.sources_of(Format.MODPROBE):
         lines = logical_lines(source.text)
         yield source, ((number, line) for number, line in lines if line.lstrip().startswith(("install", "remove")))

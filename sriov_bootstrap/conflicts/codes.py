@@ -165,7 +165,10 @@ records what it set last. PFs with externallyManaged do not count.""",
         14,
         (Format.CRON,),
         "a cron job sets our VFs",
-        "/etc/crontab, /etc/cron.d and the tables in /var/spool/cron (readable by root only): not just @reboot lines.",
+        """\
+/etc/crontab, /etc/cron.d and the tables in /var/spool/cron (readable by root only): not just @reboot lines. A job that
+is not root's is a warning, and so is all that it runs: only root may set a number of VFs, and whether sudo lets the
+user do it is not known.""",
         "delete the line (crontab -e for the tables of users).",
     ),
     ConflictKind(

@@ -29,6 +29,7 @@ class Master(Struct, frozen=True):
     `made`: who writes the file, and from what, where that is another program; "" for what administrators write.
     `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over. `eswitch`:
     what it sets of the PF's switch, by the keys of [pf.eswitch].
+    `runner`: the user who runs it, "" for root; it is never certain then.
     """
 
     format: Format
@@ -47,6 +48,7 @@ class Master(Struct, frozen=True):
     is_mention: bool = False
     made: str = ""
     eswitch: tuple[tuple[str, str], ...] = ()
+    runner: str = ""
 
     @property
     def place(self) -> str:

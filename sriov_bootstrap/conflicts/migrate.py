@@ -1,8 +1,8 @@
 """From what sets VFs on this host today to rules that replace it: one for each PF, and the lines to remove.
 
 What is printed can be applied as it is: a rule is live only if it leaves the VFs that exist as they are, and what asks
-for it is beyond doubt, or is already there. Any other rule is a comment, with its reasons. No rule asks for more VFs
-than somebody has asked for.
+for it is beyond doubt, or is already there, and root runs it. Any other rule is a comment, with its reasons. No rule
+asks for more VFs than somebody has asked for.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,6 +23,7 @@ from sriov_bootstrap.core.plurals import quantity, shortlist
 from sriov_bootstrap.core.vf_attributes import VfAttributes, combine_tables
 
 SHOWN = 8
+BY_USERS = "nothing that root runs asks for it"
 KEEP_REST = "change it so that it leaves the PFs of network devices alone"
 # Whose lines are writes to sriov_numvfs, done in the order in which they stand.
 IN_ORDER = frozenset({Format.SCRIPT, Format.INTERFACES, Format.UNIT, Format.UDEV, Format.SYSFS})
@@ -99,16 +100,17 @@ def _propose_for_pf(pf: PfFacts, masters: tuple[Master, ...], config: Config) ->
     asked, is_told = _asked_numbers(masters)
     doubts = _doubts(masters)
     match, has_rule = Match(pci_address=pf.pci_address), rule_of(config, pf) is not None
-    if _is_there(asked, pf):
+    is_there, is_users = _is_there(asked, pf), all(master.runner for master in masters)
+    if is_there and not is_users:
         unknown = () if asked else ("the lines do not say the number: this is the current one",)
         notes = (*_number_notes(asked, masters, pf), *unknown, *doubts, *_besides(masters))
         return Proposal(match, pf.num_vfs, masters, pf, has_rule, notes)
     number = asked[0] if len(asked) == 1 and asked[0] <= pf.total_vfs else None
     is_certain = is_told and any(master.is_certain and master.num_vfs == number for master in masters)
-    reason = _reason(asked, number, pf, is_certain=is_certain)
-    notes = (*_number_notes(asked, masters, pf), *(() if reason else doubts), *_besides(masters))
-    reasons = (reason, *doubts) if reason else ()
-    return Proposal(match, number, masters, pf, has_rule, notes, reasons)
+    reason = "" if is_there else _reason(asked, number, pf, is_certain=is_certain)
+    reasons = tuple(filter(None, (BY_USERS if is_users else "", reason)))
+    notes = (*_number_notes(asked, masters, pf), *(() if reasons else doubts), *_besides(masters))
+    return Proposal(match, number, masters, pf, has_rule, notes, (*reasons, *doubts) if reasons else ())
 
 
 def _with_vfs(proposals: Iterable[Proposal], config: Config) -> Iterator[Proposal]:
@@ -193,14 +195,19 @@ def _number_notes(asked: list[int], masters: Iterable[Master], pf: PfFacts) -> t
 
 
 def _asked_numbers(masters: Iterable[Master]) -> tuple[list[int], bool]:
-    """The numbers that these files ask for in the end, and whether each line says one. 0 counts where it is alone."""
+    """The numbers that these files ask for in the end, and whether each line says one. 0 counts where it is alone.
+
+    What users run counts where nothing else does.
+    """
+    listed = tuple(masters)
+    of_root = [master for master in listed if not master.runner] or listed
     asked: set[int] = set()
     files: dict[str, list[Master]] = {}
-    for master in masters:
+    for master in of_root:
         files.setdefault(master.path, []).append(master)
     for lines in files.values():
         asked.update(_asked_by_file(sorted(lines, key=lambda master: master.line)))
-    is_told = all(master.num_vfs is not None or master.possible for master in masters)
+    is_told = all(master.num_vfs is not None or master.possible for master in of_root)
     return sorted(asked - {0}) or sorted(asked), is_told
 
 

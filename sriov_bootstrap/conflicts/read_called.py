@@ -13,7 +13,7 @@ from sriov_bootstrap.conflicts.mentions import mentions_in_settings
 from sriov_bootstrap.conflicts.places import DISTRIBUTION, WELL_KNOWN
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.tool_files import Look
-from sriov_bootstrap.conflicts.units import Unit, conditions_to_look_at, environment_paths, units_of
+from sriov_bootstrap.conflicts.unit_instances import Unit, conditions_to_look_at, environment_paths, units_of
 from sriov_bootstrap.edges.text_files import Text, TextFiles
 from sriov_bootstrap.formats.shell_simple import PATH
 from sriov_bootstrap.formats.shell_unknowns import FILE
@@ -135,14 +135,21 @@ class _Kinds:
 def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterator[Source]:
     for path, call in called.items():
         if call.format is Format.PROGRAM:
-            yield Source(Format.PROGRAM, path, caller=call.place)
+            yield Source(Format.PROGRAM, path, caller=call.place, runner=call.source.runner)
             continue
         text = sources.file(path, reader=call.source.owner)
         if not text or "\0" in text.text[:BEGINNING]:
             continue
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
-                yield Source(call.format, path, text.text, caller=call.place, owner=call.source.owner or text.owner)
+                yield Source(
+                    call.format,
+                    path,
+                    text.text,
+                    caller=call.place,
+                    owner=call.source.owner or text.owner,
+                    runner=call.source.runner,
+                )
         elif (is_one := text.is_executable or text.text.startswith("#!")) or _is_taken_for_script(call, text):
             yield Source(
                 Format.SCRIPT,
@@ -153,6 +160,7 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
                 is_executable=text.is_executable,
                 is_by_folder=call.is_by_folder,
                 is_doubtful=call.is_doubtful or not (call.is_named or is_one),
+                runner=call.source.runner,
             )
 
 

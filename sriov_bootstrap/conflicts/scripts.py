@@ -11,6 +11,7 @@ from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of, number_of
 from sriov_bootstrap.conflicts.places import SNIPPETS
+from sriov_bootstrap.conflicts.runners import doubt_of_runner, has_user_field, runner_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
@@ -49,11 +50,16 @@ def describe_write(devices: tuple[Match, ...], numbers: tuple[int, ...]) -> str:
 
 
 class Script(Struct, frozen=True):
-    """A file with shell in it, on its way through the reader."""
+    """A file with shell in it, on its way through the reader. `runner`: the user who runs it, "" for root.
+
+    `command`: what is run of it, if that is not all.
+    """
 
     source: Source
     search: Search
     steps: Steps
+    runner: str = ""
+    command: str = ""
 
 
 class RunContext(Struct, frozen=True):
@@ -83,7 +89,7 @@ class Known(Struct, frozen=True):
 
 def follow_script(source: Source, search: Search, read: Callable[[Script], Iterator[Master]]) -> Iterator[Master]:
     """What `read` finds in one file; it is noted if that is not all."""
-    script = Script(source, search, Steps())
+    script = Script(source, search, Steps(), source.runner)
     try:
         yield from read(script)
     except TooMuch:
@@ -200,17 +206,13 @@ def _doubt_of_place(source: Source) -> str:
 def _cron(script: Script) -> Iterator[Master]:
     for number, line in logical_lines(script.source.text):
         if script.search.library.concerns(line):
-            job = cron_job(line, has_user=_has_user(script.source))
+            job = cron_job(line, has_user=has_user_field(script.source))
+            of_job = replace(script, runner=runner_of(script.source, line), command=job.command)
             context = RunContext(feed=job.feed)
-            writes = follow_commands(script, job.command, first_line=number, context=context).writes
+            writes = follow_commands(of_job, job.command, first_line=number, context=context).writes
             doubt = "" if is_often(line) else AT_ITS_TIME
             doubt = doubt or (DEBIAN_SKIPS if ODD_CRON_TABLE.match(script.source.path) else "")
-            yield from masters_of_writes(script, writes, doubt=doubt)
-
-
-def _has_user(table: Source) -> bool:
-    """Whether its lines say whose jobs they are."""
-    return "/spool/" not in table.path
+            yield from masters_of_writes(of_job, writes, doubt=doubt)
 
 
 def masters_of_writes(
@@ -225,15 +227,11 @@ def masters_of_writes(
 
     `remedy` "": the one for a script. `doubt`: why none of it may be run, if there is nothing else to say.
     """
-    outer = doubt
     own = {source.path: source for source in (script.source, *owners)}
     for known in known_writes(writes, script.search):
         place = known.write.place
         source = own.get(place.path) or script.search.library.by_path[place.path]
-        doubt = outer or (IN_A_BLOCK if known.write.is_conditional else "")
-        if not script.source.is_run or (known.write.is_conditional and source.path in script.search.library.not_run):
-            stopped = source if script.source.is_run else script.source
-            doubt = f"{stopped.path} is not executable, so it is not run now"
+        why = _doubt_of_write(script, known.write, source, doubt)
         key = keys.get((place.path, place.line), "")
         yield Master(
             source.format,
@@ -242,16 +240,29 @@ def masters_of_writes(
             f"{key}{': ' if key else ''}{describe_write(known.devices, known.numbers)}",
             known.devices,
             known.num_vfs,
-            is_certain=not doubt,
-            doubt=doubt,
+            is_certain=not why,
+            doubt=why,
             remedy=(remedy(known.write, source) if remedy else "") or _remedy(source, known.write),
             possible=() if known.num_vfs is not None else tuple(sorted(known.numbers)),
             is_lasting=known.is_lasting,
+            runner=script.runner,
         )
+
+
+def _doubt_of_write(script: Script, write: Write, source: Source, doubt: str) -> str:
+    """Why it may set nothing, "" if it does. `source`: where it stands; `doubt`: of all that the script does."""
+    doubt = doubt or (IN_A_BLOCK if write.is_conditional else "")
+    if not script.source.is_run or (write.is_conditional and source.path in script.search.library.not_run):
+        stopped = source if script.source.is_run else script.source
+        doubt = f"{stopped.path} is not executable, so it is not run now"
+    if not script.runner:
+        return doubt
+    return doubt_of_runner(script.runner, f"{script.command}\n{_line_of(source, write.place.line)}", doubt)
 
 
 def masters_of_settings(source: Source, search: Search, pattern: re.Pattern[str], doubt: str) -> Iterator[Master]:
     """Lines of a file of settings that a program writes to /sys; `pattern`: path and value, of a whole line."""
+    doubt = doubt_of_runner(source.runner, "", doubt) if source.runner else doubt
     for number, line in enumerate(source.text.split("\n") if FILE in source.text else (), 1):
         found = pattern.fullmatch(line[:MAX_LINE].strip())
         devices = devices_of((found[1],), search.links) if found else None
@@ -267,18 +278,24 @@ def masters_of_settings(source: Source, search: Search, pattern: re.Pattern[str]
                 is_certain=not doubt,
                 doubt=doubt,
                 remedy=f"remove line {number} from {source.path}",
+                runner=source.runner,
             )
+
+
+def _line_of(source: Source, number: int) -> str:
+    """A line of a file, by its number; "" if it has no such line."""
+    return "".join(source.text.split("\n", number)[number - 1 : number])
 
 
 def _remedy(source: Source, write: Write) -> str:
     """Leaves a script that runs: a block may not be empty, so something that does nothing takes the command's place."""
     number = write.place.line
-    line = "".join(source.text.split("\n", number)[number - 1 : number])
+    line = _line_of(source, number)
     caller = f" (run by {source.caller})" if source.caller else ""
     what = f"line {number} of {source.path}{caller}"
     command = line
     if source.format is Format.CRON:
-        command = cron_command(line or "=", has_user=_has_user(source))
+        command = cron_command(line or "=", has_user=has_user_field(source))
     elif source.format is Format.INTERFACES:
         command = line.strip().partition(" ")[2]
     is_whole = write.is_alone and len(line) <= MAX_LINE and not line.endswith("\\") and is_one_command(command)

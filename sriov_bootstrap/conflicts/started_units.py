@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 
+from sriov_bootstrap.conflicts.runners import texts_by_runner
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN
@@ -107,10 +108,11 @@ def _pulled_by_rules(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
 
 
 def _pulled_by_commands(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
-    """By commands of scripts and their kind, of cron tables, of units and of udev rules."""
+    """By commands of scripts and their kind, of cron tables, of units and of udev rules: by none that a user runs."""
     for source in survey.sources_of(*STARTING):
         if any(word in source.text for word in STARTERS_WORDS):
-            yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(source.text))
+            text = texts_by_runner(source).get("", "")
+            yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(text))
 
 
 def _units_of_commands(text: str) -> Iterator[tuple[int, str]]:

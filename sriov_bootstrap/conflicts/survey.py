@@ -55,7 +55,8 @@ class Source(Struct, frozen=True, dict=True):
     `caller`: the `file:line` that runs this script, where it was found by that. `is_run` False: its mode keeps
     others from running it, or from reading it. `is_executable`: of a script that another one runs, which may do
     that by a shell. `is_by_folder`: its caller runs what is in its folder. `is_doubtful`: whether that runs it at all,
-    or what does, is not known. `owner`: the user whose file it is.
+    or what does, is not known. `owner`: the user whose file it is. `runner`: who runs this script, "" for root; of
+    tables and units, which have several, conflicts/runners.py and unit_instances.py know it.
     """
 
     format: Format
@@ -68,6 +69,7 @@ class Source(Struct, frozen=True, dict=True):
     is_executable: bool = True
     is_by_folder: bool = False
     is_doubtful: bool = False
+    runner: str = ""
 
     @property
     def name(self) -> str:

@@ -28,8 +28,11 @@ WRITES_ZERO = frozenset({Format.NETWORK_MANAGER, Format.IFCFG})
 
 
 def suspects_of(host: Host, masters: Iterable[Master]) -> dict[str, tuple[Suspect, ...]]:
-    """PCI address of each PF with a rule -> what sets another number of its VFs than it should have, or 0 at times."""
-    listed = tuple(masters)
+    """PCI address of each PF with a rule -> what sets another number of its VFs than it should have, or 0 at times.
+
+    What a user runs may not set any.
+    """
+    listed = tuple(master for master in masters if not master.runner)
     found = {
         wish.pf.pci_address: [suspect for master in listed if (suspect := _suspect(master, wish))]
         for wish in host.wishes

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sriov_bootstrap.conflicts.master import Master
+from sriov_bootstrap.conflicts.runners import doubt_of_runner, runner_of
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.core import pci_address
 from sriov_bootstrap.core.eswitch_config import EncapMode, EswitchMode, InlineMode, SteeringMode
@@ -24,19 +26,25 @@ COMMAND = re.compile(r"\bdevlink\s+(?:-\S+\s+)*dev\s+(eswitch|param)\s+set\s+pci
 FEATURES = re.compile(r"\bethtool\s+(?:-K|--features|--offload)\s+(\S{1,64})\s+([^\n;&|]*)")
 OFFLOAD = {"on": "true", "off": "false"}
 KEYS = {"mode": "mode", "inline-mode": "inline_mode", "encap-mode": "encap_mode", "encap": "encap_mode"}
+SHOWN = 8
 MOST = 64  # commands of one file
+NO_RUNNERS: Mapping[str, str] = {}
 
 
 SwitchWish = tuple[tuple[str, str], ...]  # our keys and words
 
 
 class SwitchCommand(Struct, frozen=True):
-    """A command of devlink or ethtool in a file: of which PF, by either name, and what it sets of its switch."""
+    """A command of devlink or ethtool in a file: of which PF, by either name, and what it sets of its switch.
+
+    `doubt`: why it may set nothing, "" if it does.
+    """
 
     place: str
     pci_address: str
     said: SwitchWish
     netdev: str = ""
+    doubt: str = ""
 
     @property
     def program(self) -> str:
@@ -63,26 +71,41 @@ def switch_of(said: Mapping[str, str], *, by_number: bool = False) -> SwitchWish
     return tuple(found)
 
 
-def switch_commands(survey: MastersSurvey) -> tuple[SwitchCommand, ...]:
-    """Those that name their PF, in scripts, units and whatever else runs commands."""
-    return tuple(command for source in survey.sources_of(*COMMANDS) for command in _commands_of(source))
+def sets_switches(source: Source) -> bool:
+    """Whether a file may have such commands."""
+    return "devlink" in source.text or "hw-tc-offload" in source.text
 
 
-def _commands_of(source: Source) -> Iterator[SwitchCommand]:
-    has_some = "devlink" in source.text or "hw-tc-offload" in source.text
-    for number, line in enumerate(source.text.split("\n") if has_some else (), 1):
-        if line.lstrip().startswith("#"):
-            continue
+def switch_commands(survey: MastersSurvey, runners: Mapping[str, str] = NO_RUNNERS) -> tuple[SwitchCommand, ...]:
+    """Those that name their PF, in scripts, units and whatever else runs commands.
+
+    `runners`: `file:line` of a unit's command -> the user who runs it, if that is not root.
+    """
+    return tuple(command for source in survey.sources_of(*COMMANDS) for command in _commands_of(source, runners))
+
+
+def _commands_of(source: Source, runners: Mapping[str, str]) -> Iterator[SwitchCommand]:
+    begun = ""  # where a line begins that a backslash goes on with
+    for number, line in enumerate(source.text.split("\n") if sets_switches(source) else (), 1):
         place = f"{source.path}:{number}"
-        for found in list(COMMAND.finditer(line))[:MOST]:
-            address = pci_address.normalize(found[2].lower())
-            if address and (said := _switch_wish(found[1], found[3].split())):
-                yield SwitchCommand(place, address, said)
-        for found in list(FEATURES.finditer(line))[:MOST]:
-            words = [word.strip("\"'") for word in found[2].split()]
-            value = dict(zip(words[::2], words[1::2], strict=False)).get("hw-tc-offload", "")
-            if value in OFFLOAD:
-                yield SwitchCommand(place, "", (("hw_tc_offload", OFFLOAD[value]),), found[1].strip("\"'"))
+        begun, is_within = begun or place, line.endswith("\\")
+        runner = runners.get(begun, "") or runner_of(source, line)
+        begun = begun if is_within else ""
+        if not line.lstrip().startswith("#"):
+            doubt = doubt_of_runner(runner, line) if runner else ""
+            yield from (replace(command, doubt=doubt) for command in _commands_of_line(line, place))
+
+
+def _commands_of_line(line: str, place: str) -> Iterator[SwitchCommand]:
+    for found in list(COMMAND.finditer(line))[:MOST]:
+        address = pci_address.normalize(found[2].lower())
+        if address and (said := _switch_wish(found[1], found[3].split())):
+            yield SwitchCommand(place, address, said)
+    for found in list(FEATURES.finditer(line))[:MOST]:
+        words = [word.strip("\"'") for word in found[2].split()]
+        value = dict(zip(words[::2], words[1::2], strict=False)).get("hw-tc-offload", "")
+        if value in OFFLOAD:
+            yield SwitchCommand(place, "", (("hw_tc_offload", OFFLOAD[value]),), found[1].strip("\"'"))
 
 
 def _switch_wish(what: str, words: list[str]) -> SwitchWish:
@@ -97,7 +120,13 @@ def eswitch_lines(
     masters: Iterable[Master], commands: Iterable[SwitchCommand], pf: PfFacts | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """[pf.eswitch] for the rule of this PF, and notes: what disagrees, and which commands it replaces."""
-    own = [command for command in commands if pf and command.is_about(pf)]
+    of_pf = [command for command in commands if pf and command.is_about(pf)]
+    own = [command for command in of_pf if not command.doubt]
+    doubts = [
+        f"{command.place} may set the switch of this PF with {command.program}; not taken over: {command.doubt}"
+        for command in of_pf
+        if command.doubt
+    ][:SHOWN]
     told = [(master.place, master.eswitch) for master in masters] + [(command.place, command.said) for command in own]
     values: dict[str, tuple[str, str]] = {}
     notes: list[str] = []
@@ -112,10 +141,10 @@ def eswitch_lines(
     places = dict.fromkeys((command.place, command.program) for command in own)
     if "mode" not in agreed:
         stay = (f"{place} sets the switch of this PF with {program}, and stays" for place, program in places)
-        return (), (*notes, *stay)
+        return (), (*notes, *stay, *doubts)
     notes += (
         f"{place} sets the switch of this PF: [pf.eswitch] replaces that {program} command" for place, program in places
     )
     lines = [f'{key} = "{agreed[key]}"' for key in WORDS if key in agreed]
     lines += [f"{key} = {agreed[key]}" for key in ("hw_tc_offload",) if key in agreed]
-    return ("[pf.eswitch]", *lines), tuple(notes)
+    return ("[pf.eswitch]", *lines), (*notes, *doubts)

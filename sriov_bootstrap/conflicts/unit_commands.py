@@ -1,15 +1,16 @@
 """The commands of units, where scripts are looked for: of most units it is found out fast that they run none."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sriov_bootstrap.conflicts.called_files import may_hand_on
 from sriov_bootstrap.conflicts.called_folders import MAY_RUN, has_any
 from sriov_bootstrap.conflicts.calls import Call, HostFiles, Settled
 from sriov_bootstrap.conflicts.chunks import Chunk
-from sriov_bootstrap.conflicts.survey import Source
+from sriov_bootstrap.conflicts.runners import user_shown
+from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.tool_files import TextContext
-from sriov_bootstrap.conflicts.units import Unit, with_specifiers
+from sriov_bootstrap.conflicts.unit_instances import Unit, units_of, with_specifiers
 
 BEFORE_COMMAND = r"(?:then|do|else|exec|sudo|if|nohup|which|command|-v)[ \t]"
 EXEC = re.compile(
@@ -63,12 +64,31 @@ def plain_calls(
     return ((path, Call(f"{chunk.source.path}:{chunk.line}", chunk.source)),)
 
 
-def exec_lines(unit: Unit, source: Source) -> Iterator[tuple[int, str]]:
-    """Only where they are: what they do is found out by those who follow it."""
+def runners_of(unit: Unit) -> tuple[str, ...]:
+    """Who runs its commands: "", which is root, and the users of its instances, up to a bound."""
+    return tuple(dict.fromkeys(("", *(user_shown(unit.users[name].name) for name in [*unit.users][:MAX_INSTANCES]))))
+
+
+def exec_lines(unit: Unit, source: Source, runner: str = "") -> Iterator[tuple[int, str]]:
+    """Only where they are: what they do is found out by those who follow it. `runner`: of those that this one runs."""
     line, at = 1, 0
     for found in EXEC.finditer(source.text):
         line, at = line + source.text.count("\n", at, found.start(2)), found.start(2)
         if found[1] == SETS_VARIABLES and "/" not in found[2] and "." not in found[2]:
             continue
         for instance in unit.instances[:MAX_INSTANCES] if "%" in found[2] else unit.instances[:1]:
-            yield line, with_specifiers(found[2].lstrip("-@:+!|"), unit.name, instance)
+            if unit.runner(found[1], found[2], instance) == runner:
+                yield line, with_specifiers(found[2].lstrip("-@:+!|"), unit.name, instance)
+
+
+def unit_runners(survey: MastersSurvey, concerns: Callable[[Source], bool]) -> dict[str, str]:
+    """`file:line` of a command -> the user who runs it, if that is not root; in units that are started or not."""
+    sources = survey.sources_of(Format.UNIT)
+    names = survey.wanted_units.union(source.name for source in sources)
+    return {
+        f"{entry.source.path}:{entry.line}": runner
+        for unit in units_of(sources, names, concerns)
+        for instance in unit.users
+        for entry in unit.commands
+        if (runner := unit.runner(entry.key, entry.value, instance))
+    }

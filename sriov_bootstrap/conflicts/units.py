@@ -1,17 +1,17 @@
 """systemd services: their Exec lines."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from sriov_bootstrap.base.printable import shell_quoted
-from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count, key_values
+from sriov_bootstrap.conflicts.master import KeyValue, Master, Search, count
 from sriov_bootstrap.conflicts.scripts import RunContext, Script, follow_commands, follow_script, masters_of_writes
-from sriov_bootstrap.conflicts.started_units import MAX_PULLED, STARTERS, doubt_of_starter, started_on_failure
+from sriov_bootstrap.conflicts.started_units import STARTERS, doubt_of_starter, started_on_failure
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder
-from sriov_bootstrap.conflicts.unit_sources import is_shared, sources_by_unit
+from sriov_bootstrap.conflicts.unit_instances import STOPS, TO_FILE, Unit, units_of, with_specifiers
 from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats import unit_files
 from sriov_bootstrap.formats.shell import UNKNOWN, Place, Reading, Write
@@ -20,79 +20,29 @@ from sriov_bootstrap.formats.unit_conditions import (
     COMMAND_LINE,
     UnitCondition,
     has_word,
-    is_told_by_files,
     judge_start,
     unit_conditions,
 )
 
 RUNNING = "/proc/cmdline"
-OUR_UNITS = "sriov-bootstrap"
 RC_LOCAL = re.compile(r"[-@:+!]*(?:/etc|/etc/rc\.d)/rc\.local(?:\s+start)?\s*")  # as systemd's own rc-local.service
-STARTS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")  # in this order
-STOPS = ("ExecStop", "ExecStopPost")
 OTHER_TIMES = {
     "ExecReload": "ExecReload= is only run when the unit is reloaded",
     "ExecStop": "ExecStop= is only run when the unit stops",
     "ExecStopPost": "ExecStopPost= is only run when the unit stops",
 }
 ENDS_AT_ONCE = "a oneshot unit without RemainAfterExit=yes runs its ExecStop= at once"
-INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
 EARLY = ", and has to run before sriov-bootstrap.service; what [pf.eswitch] replaces of it goes as well"
-YES = frozenset({"yes", "true", "on", "1", "y", "t"})
-OUTPUTS = frozenset({"StandardOutput", "StandardError"})
-TO_FILE = re.compile(r"(?:file|append|truncate):")
 SHOWN = 4
 
 
 class UnitRun(Struct, frozen=True):
-    """What is written at once. `doubt`: why it may not be; `evidence`: what says that it is."""
+    """What is written at once. `doubt`: why it may not be; `evidence`: what says that it is. `runner`: by whom."""
 
     writes: tuple[Write, ...]
     doubt: str = ""
     evidence: str = ""
-
-
-class Unit(Struct, frozen=True):
-    """A service with its drop-ins, weakest first. `instances`: the values of %i, ("",) if it is no template."""
-
-    name: str
-    sources: tuple[Source, ...]
-    instances: tuple[str, ...]
-
-    @property
-    def commands(self) -> tuple[KeyValue, ...]:
-        """Its Exec lines; an empty one drops those of its key before it."""
-        kept: list[KeyValue] = []
-        for entry in (entry for source in self.sources for entry in key_values(source)):
-            if entry.section == "Service" and entry.key.startswith("Exec"):
-                kept = kept if entry.value else [before for before in kept if before.key != entry.key]
-                kept += [entry] if entry.value else []
-        return tuple(sorted(kept, key=lambda entry: (*STARTS, *STOPS, entry.key).index(entry.key)))
-
-    def starts(self, instance: str) -> frozenset[str]:
-        """The keys of what is run when it is started: what ends at once is stopped at once, unless it remains."""
-        ends = self.last_value("Type", instance) == "oneshot"
-        remains = self.last_value("RemainAfterExit", instance).lower() in YES
-        return frozenset((*STARTS, *(STOPS if ends and not remains else ())))
-
-    @property
-    def outputs(self) -> tuple[KeyValue, ...]:
-        """The last StandardOutput= and StandardError=, if they are files."""
-        last = {entry.key: entry for source in self.sources for entry in key_values(source) if entry.key in OUTPUTS}
-        return tuple(entry for entry in last.values() if TO_FILE.match(entry.value))
-
-    def texts(self, instance: str) -> tuple[str, ...]:
-        """Of its files, as that instance finds them."""
-        return tuple(with_specifiers(source.text, self.name, instance) for source in self.sources)
-
-    def last_value(self, option: str, instance: str) -> str:
-        """Of an option of [Service]; "" if it is not given, or empty in the end."""
-        return (unit_files.service_values(self.texts(instance), option) or [""])[-1]
-
-    def environment(self, instance: str, files: Mapping[str, str]) -> dict[str, str]:
-        """What its commands find, out of its Environment= and of the files that were read."""
-        texts = self.texts(instance)
-        return unit_files.environment(texts, unit_files.texts_of_files(unit_files.environment_files(texts), files))
+    runner: str = ""
 
 
 def read(search: Search) -> Iterator[Master]:
@@ -106,78 +56,17 @@ def read(search: Search) -> Iterator[Master]:
         yield from follow_script(unit.sources[0], search, lambda script, unit=unit: _unit(script, unit, files))  # type: ignore[misc]
 
 
-def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Callable[[Source], bool]) -> Iterator[Unit]:
-    """Those that are started, and of which some file concerns us."""
-    by_unit = sources_by_unit(sources, concerns)
-    shared = {name for name in by_unit if is_shared(name)}
-    instances: dict[str, list[str]] = {}
-    for unit in sorted(unit for unit in wanted if "@" in unit and unit.endswith(".service")):
-        prefix, _, instance = unit.removesuffix(".service").partition("@")
-        instances.setdefault(prefix, []).append(instance)
-    for name, own in by_unit.items():
-        with_others = unit_files.shared_names(name)[:MAX_PULLED] if shared else ()
-        found = [*own, *(source for other in with_others for source in by_unit.get(other, ()))]
-        if name in shared or name.startswith(OUR_UNITS) or not any(map(concerns, found)):
-            continue
-        files = tuple(sorted(found, key=lambda source: is_drop_in_folder(source.folder)))
-        prefix, at, instance = name.removesuffix(".service").partition("@")
-        if at:
-            mine = [other for other in instances.get(prefix, ()) if instance in {"", other}]
-        else:
-            mine = [""] if name in wanted or _is_static(files) else []
-        if mine:
-            yield Unit(name, files, tuple(mine))
-
-
-def _is_static(files: tuple[Source, ...]) -> bool:
-    """Whether it cannot be enabled, so that others start it: it has no [Install] section that says by whom."""
-    return not is_drop_in_folder(files[0].folder) and not any(INSTALLS.search(source.text) for source in files)
-
-
-def environment_paths(units: Iterable[Unit]) -> tuple[str, ...]:
-    """The files that their EnvironmentFile= name."""
-    found: dict[str, None] = {}
-    for unit in units:
-        for instance in unit.instances:
-            found |= dict.fromkeys(unit_files.environment_files(unit.texts(instance)))
-    return tuple(found)[:MAX_PULLED]
-
-
-def conditions_to_look_at(units: Iterable[Unit]) -> tuple[UnitCondition, ...]:
-    """Those of which the file system tells whether they hold."""
-    found: dict[UnitCondition, None] = {}
-    for unit in units:
-        for instance in unit.instances:
-            found |= dict.fromkeys(filter(is_told_by_files, unit_conditions(unit.texts(instance))))
-    return tuple(found)[:MAX_PULLED]
-
-
-def with_specifiers(text: str, name: str, instance: str) -> str:
-    """With the specifiers that the name gives: systemd.unit(5)."""
-    if "%" not in text:
-        return text
-    whole = name.replace("@.", f"@{instance}.")
-    values = {
-        "i": instance,
-        "I": instance.replace("-", "/").replace("\\x2d", "-"),
-        "n": whole,
-        "N": whole.removesuffix(".service"),
-        "p": name.partition("@")[0].removesuffix(".service"),
-        "%": "%",
-    }
-    return re.sub("%([iInNp%])", lambda found: values[found[1]], text)
-
-
 def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Master]:
     readings: list[Reading] = []
     runs: list[UnitRun] = []
     keys: dict[tuple[str, int], str] = {}
     for instance in unit.instances:
         context, targets = _context(unit, instance, files, script), tuple(_output_targets(unit, instance))
-        started, starts, first = list[Write](), unit.starts(instance), len(runs)
+        started, starts, first = dict[str, list[Write]]({"": []}), unit.starts(instance), len(runs)
         for entry in unit.commands:
             script.steps.take(len(entry.value))
-            part = Script(entry.source, script.search, script.steps)
+            runner = unit.runner(entry.key, entry.value, instance)
+            part = Script(entry.source, script.search, script.steps, runner)
             found = [
                 follow_commands(part, command, first_line=entry.line, is_shell=False, context=context)
                 for command in commands_of(entry, unit.name, instance, context.environment)
@@ -186,18 +75,29 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             printed = [write for reading in found for write in _writes_of_output(reading, targets)]
             keys |= {(write.place.path, write.place.line): "output of the command" for write in printed}
             keys[entry.source.path, entry.line] = entry.key
-            writes = [*(write for reading in found for write in reading.writes), *printed]
-            if entry.key in STOPS and entry.key in starts and all(map(_removes, writes)):
-                runs.append(UnitRun(tuple(writes), ENDS_AT_ONCE if started else ""))  # it was meant to last
-            elif entry.key in starts:
-                started += writes
-            else:
-                runs.append(UnitRun(tuple(writes), OTHER_TIMES.get(entry.key, "")))
-        runs.insert(first, _run_of_start(tuple(started), unit, instance, script.search.survey))
+            done = {runner: [write for reading in found for write in reading.writes]}
+            done.setdefault("", []).extend(printed)  # systemd opens that file itself, as root
+            for user, writes in done.items():
+                if run := _run_apart(entry.key, starts, writes, is_after=any(started.values())):
+                    runs.append(replace(run, runner=user))
+                else:
+                    started.setdefault(user, []).extend(writes)
+        runs[first:first] = [
+            _run_of_start(user, started[user], unit, instance, script.search.survey) for user in started
+        ]
     remedy = _remedy_of_unit(unit, readings, script.search)
+    text = "\n".join(entry.value for entry in unit.commands)
     for run in runs:
-        for master in masters_of_writes(script, run.writes, unit.sources, keys, remedy, doubt=run.doubt):
+        part = replace(script, runner=run.runner, command=text)
+        for master in masters_of_writes(part, run.writes, unit.sources, keys, remedy, doubt=run.doubt):
             yield replace(master, text=f"{master.text}{run.evidence}")
+
+
+def _run_apart(key: str, starts: frozenset[str], writes: Sequence[Write], *, is_after: bool) -> UnitRun | None:
+    """What an entry writes that is no part of the start; None for one that is. `is_after`: the start writes, too."""
+    if key in STOPS and key in starts and all(map(_removes, writes)):
+        return UnitRun(tuple(writes), ENDS_AT_ONCE if is_after else "")  # it was meant to last
+    return None if key in starts else UnitRun(tuple(writes), OTHER_TIMES.get(key, ""))
 
 
 def _removes(write: Write) -> bool:
@@ -216,13 +116,14 @@ def _context(unit: Unit, instance: str, files: Mapping[str, str], script: Script
     return RunContext(unit.environment(instance, files), folder if folder.startswith("/") else "", feed)
 
 
-def _run_of_start(writes: tuple[Write, ...], unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
+def _run_of_start(user: str, writes: Sequence[Write], unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
     """With what decides whether the unit is started."""
     verdict = judge_start(unit_conditions(unit.texts(instance)), lambda condition: _judge_condition(condition, survey))
     doubt = verdict.doubt or _doubt_of_start(unit, instance, survey)
     if not doubt and any(entry.key == "ExecCondition" for entry in unit.commands):
         doubt = "its ExecCondition= decides whether it is started"
-    return UnitRun(writes, doubt, f" ({verdict.condition} holds)" if verdict.condition and verdict.holds else "")
+    evidence = f" ({verdict.condition} holds)" if verdict.condition and verdict.holds else ""
+    return UnitRun(tuple(writes), doubt, evidence, user)
 
 
 def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:

@@ -1,4 +1,4 @@
-"""Lines of crontab(5): when a job is run, its command, and what stands at its input."""
+"""Lines of crontab(5): when a job is run, and as whom, its command, and what stands at its input."""
 
 import re
 
@@ -6,6 +6,7 @@ from msgspec import Struct
 
 FIELDS = 5  # of the time
 PERCENT = re.compile(r"(?<!\\)%")
+VARIABLE = re.compile(r"\s*[\"']?[A-Za-z_]\w*[\"']?\s*=")
 
 
 class CronJob(Struct, frozen=True):
@@ -20,6 +21,13 @@ def cron_command(line: str, *, has_user: bool) -> str:
     words = line.split(None, FIELDS + 1)
     skip = 1 if line.lstrip().startswith("@") else FIELDS
     return "" if "=" in words[0] else " ".join(line.split()[skip + has_user :])
+
+
+def cron_user(line: str) -> str:
+    """Who runs a job, of a table whose lines say it; "" if the line is none of a job."""
+    words = [] if VARIABLE.match(line) or line.lstrip().startswith("#") else line.split(None, FIELDS + 1)
+    skip = 1 if words and words[0].startswith("@") else FIELDS
+    return words[skip] if len(words) > skip else ""
 
 
 def cron_job(line: str, *, has_user: bool) -> CronJob:

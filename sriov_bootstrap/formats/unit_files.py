@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from msgspec import Struct
+
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.oslo_files import split, substitute
 
@@ -20,6 +22,9 @@ SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 LINE = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)  # of an environment file, where blanks may stand before the =
 BRACED = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}")
 BARE = re.compile(r"\$([A-Za-z_]\w*)")
+YES = frozenset({"yes", "true", "on", "1", "y", "t"})
+DYNAMIC = "(dynamic)"  # a user without a name that is known
+FULL_PRIVILEGES = re.compile(r"[-@:|]*(?:\+|!(?!!))")  # !! counts where the kernel has no ambient capabilities
 NOTHING: Mapping[str, str] = {}
 
 
@@ -67,6 +72,29 @@ def commands(value: str, variables: Mapping[str, str] = NOTHING) -> tuple[str, .
         else:
             found[-1].append(word)
     return tuple(shlex.join(_as_run(words, variables)) for words in found if words)
+
+
+class ServiceUser(Struct, frozen=True):
+    """Who runs the commands of a service, "" for root; `is_for_start`: only those of ExecStart=."""
+
+    name: str = ""
+    is_for_start: bool = False
+
+    def runner(self, key: str, value: str) -> str:
+        """Who runs the command of an Exec line, "" for root: systemd.service(5)."""
+        is_roots = FULL_PRIVILEGES.match(value) or (self.is_for_start and key != "ExecStart")
+        return "" if is_roots else self.name
+
+
+def service_user(texts: Iterable[str]) -> ServiceUser:
+    """As User= says it, or DynamicUser=: systemd.exec(5)."""
+    said = {"User": "", "DynamicUser": "", "PermissionsStartOnly": ""}
+    for line in (line for text in texts for line in section_lines(text, "[Service]")):
+        key, _, value = line.partition("=")
+        if key.strip() in said:
+            said[key.strip()] = value.strip()
+    name = said["User"] or (DYNAMIC if said["DynamicUser"].lower() in YES else "")
+    return ServiceUser(name, said["PermissionsStartOnly"].lower() in YES)
 
 
 def _as_run(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from sriov_bootstrap.conflicts.started_units import pulled_by_settings, units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
-from sriov_bootstrap.conflicts.units import with_specifiers
+from sriov_bootstrap.conflicts.unit_instances import with_specifiers
 from sriov_bootstrap.formats.shell import UNKNOWN
 
 RULES = "/etc/udev/rules.d/9.rules"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sriov_bootstrap.formats.crontab import cron_job, is_often
+from sriov_bootstrap.formats.crontab import cron_job, cron_user, is_often
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,24 @@ def test_a_percent_sign_ends_the_command(line: str, command: str, feed: str | No
 
 def test_the_tables_of_users_name_none() -> None:
     assert cron_job("@daily root x", has_user=False).command == "root x"
+
+
+@pytest.mark.parametrize(
+    ("line", "user"),
+    [
+        ("@reboot root x", "root"),
+        ("*/5 * * * * alice x", "alice"),
+        ("  0 4 * * * alice", "alice"),
+        ("MAILTO=root", ""),
+        ("A = 1 2 3 4 5 6", ""),
+        ("# @reboot root x", ""),
+        ("@reboot", ""),
+        ("0 4 * * *", ""),
+        ("", ""),
+    ],
+)
+def test_the_tables_of_the_host_say_who_runs_a_job(line: str, user: str) -> None:
+    assert cron_user(line) == user
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,26 @@ def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -
     assert unit_files.exec_start((UNIT.decode(), *drop_ins)) == words
 
 
+@pytest.mark.parametrize(
+    ("text", "users"),
+    [
+        ("", ("", "", "", "")),
+        ("User=nova", ("nova", "nova", "", "nova")),
+        ("User=nova\nUser=", ("", "", "", "")),
+        ("DynamicUser=yes", ("(dynamic)", "(dynamic)", "", "(dynamic)")),
+        ("DynamicUser=yes\nUser=nova", ("nova", "nova", "", "nova")),
+        ("DynamicUser=no", ("", "", "", "")),
+        ("User=nova\nPermissionsStartOnly=True", ("nova", "", "", "")),
+    ],
+)
+def test_who_runs_the_commands_of_a_unit(text: str, users: tuple[str, ...]) -> None:
+    user = unit_files.service_user(("[Service]\nUser=\n", f"[Service]\n{text}\n[X]\nUser=x\n"))
+    keys = ("ExecStart", "ExecStartPre", "ExecStartPost", "ExecStop")
+    commands = ("/bin/x", "-/bin/x", "-+/bin/x", "!!/bin/x")
+    assert tuple(map(user.runner, keys, commands)) == users
+    assert user.runner("ExecStart", "@!/bin/x") == ""
+
+
 ENVIRONMENT = {"ARGS": "--config-file /a  '--x=b c'", "FILE": "/c d", "NONE": ""}
 
 

@@ -1,0 +1,137 @@
+"""What users other than root run: it is never in force, and never an error."""
+
+import pytest
+
+from boot_files import (
+    ECHO,
+    FILE,
+    OTHER,
+    SH,
+    Files,
+    add_two_ports,
+    diagnosed,
+    migrated,
+    rc_local,
+    service,
+    write_files,
+)
+from builders import PF, PF2
+from fakes_host import HostTree
+from sriov_bootstrap.cli import main
+from sriov_bootstrap.core.decode import ConfigFile, decode
+from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
+
+TABLE = "var/spool/cron/crontabs/alice"
+DEVLINK = f"devlink dev eswitch set pci/{PF} mode switchdev"
+BY_USERS = "nothing that root runs asks for it"
+NOT_ALLOWED = "it is run as alice, who may not do that except by sudo"
+
+
+@pytest.fixture
+def tree(tree: HostTree) -> HostTree:
+    return add_two_ports(tree)
+
+
+def of_service(lines: str) -> Files:
+    return service(f"User=alice\n{lines}")
+
+
+JOBS: dict[str, Files] = {
+    "a table of Debian's cron": {TABLE: f"@reboot echo 8 > {FILE}\n"},
+    "a table of cronie": {"var/spool/cron/alice": f"*/5 * * * * echo 8 > {FILE}\n"},
+    "a line of /etc/crontab": {"etc/crontab": f"@reboot alice echo 8 > {FILE}\n"},
+    "a line of cron.d": {"etc/cron.d/x": f"@reboot root true\n@reboot alice echo 8 > {FILE}\n"},
+    "a script": {TABLE: "@reboot /opt/vfs.sh\n", "opt/vfs.sh": ECHO},
+    "a script of a script": {TABLE: "@reboot /opt/a.sh\n", "opt/a.sh": f"{SH}. /opt/b.sh\n", "-opt/b.sh": ECHO},
+    "a script that is only named": {TABLE: "@reboot perl -e 'exec q(/opt/vfs.sh)'\n", "opt/vfs.sh": ECHO},
+    "a script of a line": {"etc/cron.d/x": "@hourly alice /opt/vfs.sh\n", "opt/vfs.sh": ECHO},
+    "tmpfiles": {TABLE: "@reboot systemd-tmpfiles --create '/opt/x.conf'\n", "-opt/x.conf": f"w {FILE} - - - - 8\n"},
+    "incron": {"var/spool/incron/alice": "/run/x IN_CREATE /opt/vfs.sh\n", "opt/vfs.sh": ECHO},
+    "a unit": of_service(f"ExecStart=/bin/sh -c 'echo 8 > {FILE}'"),
+    "a script of a unit": {**of_service("ExecStart=/opt/vfs.sh"), "opt/vfs.sh": ECHO},
+    "tmpfiles of a unit": {
+        **of_service("ExecStart=systemd-tmpfiles --create '/opt/x.conf'"),
+        "-opt/x.conf": f"w {FILE} - - - - 8\n",
+    },
+}
+
+
+@pytest.mark.parametrize("files", JOBS.values(), ids=JOBS)
+def test_the_jobs_of_users_are_comments_and_warnings(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert found["code"].startswith("SB-W")
+    assert f"may set 8 VFs of {PF}" in found["problem"]
+    assert NOT_ALLOWED in found["problem"]
+
+
+@pytest.mark.parametrize("files", JOBS.values(), ids=JOBS)
+def test_they_are_comments_also_where_the_vfs_exist(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files
+) -> None:
+    for index in range(8):
+        tree.add_vf(PF, index, driver="vfio-pci")
+    write_files(tree, files)
+    assert main(["migrate"], root=str(tree.root)) == 0
+    out = capsys.readouterr().out
+    assert decode([ConfigFile("migrated.toml", out.encode())]).pf == ()
+    assert f"#   - {BY_USERS}\n#   - /" in out
+    assert f'# match = {{ pci_address = "{PF}" }}\n# num_vfs = 8\n' in out
+
+
+@pytest.mark.parametrize("number", [4, 8])
+def test_what_root_asks_for_is_in_force_whatever_a_user_asks_for(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    write_files(tree, {**rc_local(f"echo 8 > {FILE}"), TABLE: f"@reboot echo {number} > {FILE}\n"})
+    assert migrated(tree, capsys) == {PF: 8}
+    assert [found["code"] for found in diagnosed(tree, capsys)] == ["SB-E301", "SB-W364"]
+
+
+def test_a_user_with_sudo_is_a_doubt_too(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    write_files(tree, {TABLE: f"@reboot echo 8 | sudo tee {FILE}\n"})
+    assert migrated(tree, capsys) == {}
+    (found,) = diagnosed(tree, capsys)
+    assert (found["code"], found["place"]) == ("SB-W364", f"/{TABLE}:1")
+    assert "it is run as alice, and what sudo lets alice do is not known" in found["problem"]
+
+
+def test_a_user_starts_no_unit(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    unit = f"[Service]\nExecStart=/bin/sh -c 'echo 8 > {FILE}'\n[Install]\nWantedBy=multi-user.target\n"
+    start = "systemctl start vfs.service\n"
+    write_files(tree, {"etc/systemd/system/vfs.service": unit, TABLE: f"@reboot {start}"})
+    assert migrated(tree, capsys) == {}
+    assert diagnosed(tree, capsys) == []
+    write_files(tree, {"etc/crontab": f"@reboot root {start}"})
+    assert [found["code"] for found in diagnosed(tree, capsys)] == ["SB-E302"]
+
+
+def rules(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Eswitch | None], str]:
+    """PCI address -> its switch, of the rules that are in force; and all that is said."""
+    assert main(["migrate"], root=str(tree.root)) == 0
+    out = capsys.readouterr().out
+    found = decode([ConfigFile("migrated.toml", out.encode())]).pf
+    return {rule.match.pci_address: rule.eswitch for rule in found}, out
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {TABLE: f"@reboot {DEVLINK}\n"},
+        {"etc/crontab": f"@reboot alice {DEVLINK}\n"},
+        {TABLE: "@reboot /opt/x.sh\n", "opt/x.sh": f"{SH}{DEVLINK}\n"},
+        of_service(f"ExecStart=/sbin/{DEVLINK}"),
+    ],
+    ids=["a table", "a line", "a script", "a unit"],
+)
+def test_the_switch_is_as_root_sets_it(tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files) -> None:
+    write_files(tree, {**rc_local(f"echo 8 > {FILE}\necho 4 > {OTHER}"), **files})
+    found, out = rules(tree, capsys)
+    assert found == {PF: None, PF2: None}
+    assert out.count(f"may set the switch of this PF with devlink; not taken over: {NOT_ALLOWED}\n") == 1
+    of_root = f"{DEVLINK.replace('switchdev', 'legacy')}\necho 8 > {FILE}"
+    write_files(tree, rc_local(of_root))
+    assert rules(tree, capsys)[0] == {PF: Eswitch(EswitchMode.LEGACY)}
