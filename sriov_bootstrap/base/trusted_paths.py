@@ -41,6 +41,10 @@ class TrustedPaths:
         finally:
             os.close(found)
 
+    def is_foreign(self, path: str, status: os.stat_result) -> bool:
+        """Whether others than root may change a file that was opened, or have put it there; to others nothing is."""
+        return self._is_guarded and not (is_roots(status) and self._is_roots(path.rpartition("/")[0]))
+
     def _is_roots(self, folder: str) -> bool:
         """Whether only root can change it and the folders that lead to it."""
         if folder not in self._roots:

@@ -91,7 +91,7 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
         if text := sources.file(f"/etc/init.d/{name}"):
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     tables = [sources.file("/etc/crontab"), *(text for folder in places.CRON for text in sources.folder(folder))]
-    yield from (_source(Format.CRON, text) for text in tables if text)
+    yield from (_source(Format.CRON, text) for text in tables if text and "\0" not in text.text)
     services = {path: sources.file(path) for glob in places.SERVICES for path in sources.match(glob)}
     for text in (*services.values(), *sources.folder(places.SNIPPETS)):
         if text:

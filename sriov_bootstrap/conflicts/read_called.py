@@ -28,7 +28,6 @@ MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
 FROM_FILE = "EnvironmentFile"
 VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULTILINE)
 OWN_VARIABLE = "$MAINPID"  # is set by systemd
-BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
 def read_called(sources: TextFiles, survey: MastersSurvey, new: MastersSurvey) -> tuple[Source, ...]:
@@ -138,7 +137,7 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
             yield Source(Format.PROGRAM, path, caller=call.place, runner=call.source.runner)
             continue
         text = sources.file(path, reader=call.source.owner)
-        if not text or "\0" in text.text[:BEGINNING]:
+        if not text or "\0" in text.text:  # a file with a hole, however far it begins like a script
             continue
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:

@@ -14,11 +14,13 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from sriov_bootstrap.base.byte_budget import ByteBudget, OverBudgetError
 from sriov_bootstrap.base.reading import (
     MAX_ENTRIES,
     IrregularError,
     Opened,
     TooLargeError,
+    is_anothers,
     open_regular,
     read_names,
 )
@@ -47,17 +49,27 @@ class TextFiles:
     """Everything below `root`, "" for the real one. `problems`: what exists but could not be read, and why."""
 
     def __init__(
-        self, root: str = "", *, each_once: bool = False, max_bytes: int = 0, max_files: int = MAX_ENTRIES
+        self,
+        root: str = "",
+        *,
+        each_once: bool = False,
+        max_bytes: int = 0,
+        max_files: int = MAX_ENTRIES,
+        max_foreign_bytes: int = 0,
+        max_user_bytes: int = 0,
     ) -> None:
         """Reads nothing yet. `each_once`: a file with several names is returned only under the first of them.
 
         A folder is then listed once, too.
 
-        `max_bytes` of a file, MAX_BYTES by default, and `max_files` of a folder: the first by name.
+        `max_bytes` of a file, MAX_BYTES by default, `max_foreign_bytes` of one that others than root may change, and
+        `max_files` of a folder: the first by name. `max_user_bytes`: of all files of a user, as of base/byte_budget.py.
         """
         self._root = root
         self._max_bytes = max_bytes or MAX_BYTES
+        self._max_foreign_bytes = min(max_foreign_bytes or self._max_bytes, self._max_bytes)
         self._max_files = max_files
+        self._budget = ByteBudget(max_user_bytes)
         self._paths = TrustedPaths(root)
         self._given: set[tuple[int, int]] | None = set() if each_once else None
         self._names: dict[str, list[str]] = {}  # of folders, where each is looked at once
@@ -75,7 +87,7 @@ class TextFiles:
         """
         try:
             with self._paths.open_file(path, reader) as file:
-                return self._text(path, file)
+                return self._text(path, file, reader)
         except (OSError, UntrustedFile) as reason:
             self._note(path, reason)
         return None
@@ -231,29 +243,47 @@ class TextFiles:
         return False
 
     def peek(self, path: str, *, max_bytes: int, reader: int = 0) -> str:
-        """The text of a small file, which can still be returned; "" if it is larger, or not to be read: not noted."""
+        """The text of a small file, which can still be returned; "" if it is larger, or not to be read: not noted.
+
+        Unless users name more than is read for them.
+        """
         try:
             with self._paths.open_file(path, reader) as file:
-                return file.read(max_bytes).decode(errors="replace")
+                content = self._read_within_budget(file, max_bytes, reader) if reader else file.read(max_bytes)
+                return content.decode(errors="replace")
+        except OverBudgetError as reason:
+            self._note(path, reason)
         except (OSError, UntrustedFile):
-            return ""
+            pass
+        return ""
 
     def link(self, path: str) -> str:
         """Where a link leads; "" if it is not one."""
         return link_of(f"{self._root}{path}")
 
-    def _text(self, path: str, file: Opened) -> Text | None:
+    def _text(self, path: str, file: Opened, reader: int = 0) -> Text | None:
         status = file.status
         if stat.S_ISCHR(status.st_mode):  # /dev/null
             return Text(path, "", is_executable=False)
+        identity = (status.st_dev, status.st_ino)
+        if self._given is not None and identity in self._given:
+            return None
+        limit = self._max_foreign_bytes if self._paths.is_foreign(path, status) else self._max_bytes
+        content = self._read_within_budget(file, limit, reader or (status.st_uid if is_anothers(status) else 0))
         if self._given is not None:
-            identity = (status.st_dev, status.st_ino)
-            if identity in self._given:
-                return None
-            self._given.add(identity)
-        text = file.read(self._max_bytes).decode(errors="replace")
+            self._given.add(identity)  # not before: by another name it may be read, as one of root's
+        text = content.decode(errors="replace")
         mode = status.st_mode
         return Text(path, text, bool(mode & 0o111), status.st_uid, is_private=not mode & 0o077)
+
+    def _read_within_budget(self, file: Opened, limit: int, user: int) -> bytes:
+        """All of it, or OSError. What is too large costs nothing, neither of the budget nor of time."""
+        size = file.status.st_size
+        if size <= limit:
+            self._budget.take(size, user)
+        content = file.read(limit)
+        self._budget.take(max(len(content) - size, 0), user)  # it grows, or has no size, as in /proc
+        return content
 
     def _note(self, path: str, error: OSError | UntrustedFile) -> None:
         """What keeps it from being read, unless it is not there."""
@@ -261,6 +291,8 @@ class TextFiles:
             self.problems.append(f"{path}: {error}")
         elif isinstance(error, IrregularError):
             self.problems.append(f"{path}: is not a regular file")
+        elif isinstance(error, OverBudgetError):
+            self.problems += [f"{path}: {error.strerror}"] if error.is_first else []
         elif isinstance(error, TooLargeError):
             self.problems.append(f"{path}: {error.strerror}: not read")
         elif error.errno not in ABSENT:

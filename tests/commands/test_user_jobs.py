@@ -1,5 +1,8 @@
 """What users other than root run: it is never in force, and never an error."""
 
+import json
+import os
+
 import pytest
 
 from boot_files import (
@@ -18,13 +21,17 @@ from boot_files import (
 from builders import PF, PF2
 from fakes_host import HostTree
 from sriov_bootstrap.cli import main
+from sriov_bootstrap.conflicts.read import survey_masters
 from sriov_bootstrap.core.decode import ConfigFile, decode
 from sriov_bootstrap.core.eswitch_config import Eswitch, EswitchMode
+from sriov_bootstrap.machine.host_machine import HostMachine
 
 TABLE = "var/spool/cron/crontabs/alice"
 DEVLINK = f"devlink dev eswitch set pci/{PF} mode switchdev"
 BY_USERS = "nothing that root runs asks for it"
 NOT_ALLOWED = "it is run as alice, who may not do that except by sudo"
+ALICE = 1001
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users")
 
 
 @pytest.fixture
@@ -135,3 +142,39 @@ def test_the_switch_is_as_root_sets_it(tree: HostTree, capsys: pytest.CaptureFix
     of_root = f"{DEVLINK.replace('switchdev', 'legacy')}\necho 8 > {FILE}"
     write_files(tree, rc_local(of_root))
     assert rules(tree, capsys)[0] == {PF: Eswitch(EswitchMode.LEGACY)}
+
+
+def of_alice(tree: HostTree, files: Files) -> None:
+    """Her table, and what is in her home."""
+    (tree.root / "home/alice").mkdir(parents=True)
+    write_files(tree, files)
+    for path in (tree.root / "home/alice", *(tree.root / name for name in files if "alice" in name)):
+        os.chown(path, ALICE, ALICE)
+
+
+@as_root
+def test_files_of_a_user_with_holes_cost_what_is_read_of_them_and_end_nothing(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"home/alice/{number:02}.sh" for number in range(60)]
+    table = "".join(f"@reboot /{name}\n" for name in names)
+    of_alice(tree, {TABLE: table, **dict.fromkeys(names, f"{ECHO}#{'x' * 999}\n")})
+    for name in names[1:]:
+        os.truncate(tree.root / name, 1 << 20)
+    write_files(tree, rc_local(f"echo 8 > {OTHER}"))
+    assert migrated(tree, capsys) == {PF2: 8}
+    assert [found["place"] for found in diagnosed(tree, capsys)] == ["/etc/rc.local:2", f"/{names[0]}:2"]
+    main(["doctor", "--json"], root=str(tree.root))
+    unseen = json.loads(capsys.readouterr().out)["unseen"]
+    (said,) = (text for text in unseen if "alice" in text)
+    assert said.startswith(f"/{names[1]}: not read: more than 1 MiB of files that user {ALICE} owns or names;")
+
+
+def test_a_script_with_a_zero_anywhere_is_none(tree: HostTree) -> None:
+    text = f"{ECHO}#{'x' * 999}\n"
+    write_files(tree, rc_local("/opt/a.sh\n/opt/b.sh") | {"opt/a.sh": text, "opt/b.sh": f"{text}\0"})
+    write_files(tree, {TABLE: f"{text}\0", "var/spool/cron/crontabs/bob": text})
+    sources = survey_masters(HostMachine(root=str(tree.root))).sources
+    paths = {source.path for source in sources}
+    assert paths >= {"/opt/a.sh", "/var/spool/cron/crontabs/bob"}
+    assert paths.isdisjoint({"/opt/b.sh", f"/{TABLE}"})

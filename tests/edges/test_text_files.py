@@ -151,6 +151,7 @@ def test_a_very_full_folder_is_looked_at_in_part(folder: Path, monkeypatch: pyte
 # -- whose links count --
 
 SERVICE_USER = 64055
+MORE = "others may not have been read either"
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users")
 
 
@@ -228,6 +229,81 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
     assert reader.file("/root/tool")
     reason = f"not read: user {SERVICE_USER}, whose file names it, may not read it"
     assert reader.problems == [f"/root/{name}: {reason}" for name in ("tool", "secret")]
+
+
+def problems_about(reader: TextFiles, *words: str) -> list[str]:
+    return [problem for problem in reader.problems if all(word in problem for word in words)]
+
+
+@as_root
+def test_of_the_files_of_a_user_little_is_read_and_of_those_that_they_name(mixed: Path) -> None:
+    """Holes count: they are as large as their maker likes."""
+    for name in "abcd":
+        with (mixed / f"etc/x.d/{name}").open("wb") as file:
+            file.truncate(400 << 10)
+    for name in "abc":
+        os.chown(mixed / f"etc/x.d/{name}", SERVICE_USER, SERVICE_USER)
+    reader = TextFiles(str(mixed), each_once=True)
+    sizes = [len(reader.read(f"/etc/x.d/{name}")) >> 10 for name in "abcd"]
+    assert sizes == [400, 400, 0, 400]
+    assert reader.file("/etc/x.d/d", reader=SERVICE_USER) is None  # it was returned
+    assert reader.problems == [
+        f"/etc/x.d/c: not read: more than 1 MiB of files that user {SERVICE_USER} owns or names; {MORE}"
+    ]
+    named = TextFiles(str(mixed), each_once=True)
+    found = [named.file(f"/etc/x.d/{name}", reader=SERVICE_USER) for name in "dabc"]
+    assert [file and file.path for file in found] == ["/etc/x.d/d", "/etc/x.d/a", None, None]
+    assert [problem.partition(":")[0] for problem in named.problems] == ["/etc/x.d/b"]
+
+
+@as_root
+def test_what_a_user_may_not_have_read_root_may(mixed: Path) -> None:
+    """Under the same name, or another one."""
+    with (mixed / "etc/a").open("wb") as file:
+        file.truncate(700 << 10)
+    reader = TextFiles(str(mixed), each_once=True)
+    os.link(mixed / "etc/a", mixed / "etc/b")
+    with (mixed / "etc/c").open("wb") as file:
+        file.truncate(700 << 10)
+    assert reader.file("/etc/c", reader=SERVICE_USER)
+    assert reader.file("/etc/a", reader=SERVICE_USER) is None
+    assert reader.file("/etc/b")
+    assert reader.file("/etc/a") is None
+    assert len(problems_about(reader, "/etc/a: not read: more than 1 MiB")) == 1
+
+
+@as_root
+def test_small_files_that_users_name_are_peeked_at_within_the_same_bound(mixed: Path) -> None:
+    (mixed / "etc/a").write_bytes(b"x" * (512 << 10))
+    reader = TextFiles(str(mixed), max_user_bytes=1 << 20)
+    peeks = [len(reader.peek("/etc/a", max_bytes=1 << 20, reader=SERVICE_USER)) >> 10 for _ in range(4)]
+    assert peeks == [512, 512, 0, 0]
+    assert len(reader.problems) == len(problems_about(reader, "/etc/a: not read: more than 1 MiB")) == 1
+    assert len(reader.peek("/etc/a", max_bytes=1 << 20)) >> 10 == 512
+
+
+@as_root
+def test_a_file_that_others_may_change_has_a_limit_of_its_own(mixed: Path) -> None:
+    for name in ("x.d/roots", "x.d/own", "roots", "open", "own"):
+        (mixed / "etc" / name).write_bytes(b"x" * ((1 << 20) + 1))
+    for name in ("x.d/own", "own"):
+        os.chown(mixed / "etc" / name, SERVICE_USER, SERVICE_USER)
+    (mixed / "etc/open").chmod(0o666)
+    reader = TextFiles(str(mixed), max_foreign_bytes=1 << 20)
+    for name in ("x.d/roots", "x.d/own", "open", "own"):
+        assert reader.read(f"/etc/{name}") == ""
+    assert reader.problems == [
+        f"/etc/{name}: larger than 1 MiB: not read" for name in ("x.d/roots", "x.d/own", "open", "own")
+    ]
+    assert len(reader.read("/etc/roots")) == (1 << 20) + 1
+    small = TextFiles(str(mixed), max_bytes=1 << 20, max_foreign_bytes=1 << 30)
+    assert small.read("/etc/x.d/roots") == ""
+
+
+def test_what_has_no_size_is_read_all_the_same() -> None:
+    reader = TextFiles()
+    assert "Pid:" in reader.read("/proc/self/status")
+    assert reader.problems == []
 
 
 @as_root

@@ -21,7 +21,10 @@ from sriov_bootstrap.render.host import Host
 
 # Many services' users may write to their own folders, and oslo.config itself has no limits.
 MAX_FILES = 256  # of a folder
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 1 << 20  # of a file that they may change, or in such a folder: parsed, it takes sixty times that
+MAX_USER_BYTES = (
+    1 << 21
+)  # nova.conf of a distribution, with all comments, has half a million, and is read for two services
 SHOWN = 3
 A_MINUTE = 60.0  # beyond the time that a restart may take
 
@@ -78,8 +81,8 @@ class _Look:
 
     def __init__(self, machine: HostMachine) -> None:
         self._machine = machine
-        self._texts = machine.text_files()
-        self._folders = machine.text_files(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES)
+        self._texts = machine.text_files(max_foreign_bytes=MAX_FILE_BYTES, max_user_bytes=MAX_USER_BYTES)
+        self._folders = machine.text_files(max_bytes=MAX_FILE_BYTES, max_files=MAX_FILES, max_user_bytes=MAX_USER_BYTES)
         self._notes: list[str] = []
 
     def note(self, text: str) -> None:
@@ -184,10 +187,9 @@ class _Look:
 
     @staticmethod
     def _read_text(texts: TextFiles, path: str) -> str | None:
-        """None where it cannot be read, which is noted."""
-        before = len(texts.problems)
-        text = texts.read(path)
-        return text if len(texts.problems) == before else None
+        """None where it cannot be read, which is noted, or is gone."""
+        found = texts.file(path)
+        return found.text if found else None
 
     def _folder(self, place: str) -> tuple[list[str], list[str]]:
         """The files of a folder that are to be read, and what of it is not: the folder itself, if not all of it."""
@@ -209,8 +211,9 @@ class _Look:
         there = self._machine.files.keep_existing(openstack_units.KNOWN_FILES)
         paths = [path for path in openstack_units.KNOWN_FILES if path in there and path not in read]
         found = {path: self._texts.read(path) for path in paths}
-        found |= self._folders.read_matching(*openstack_units.KNOWN_FOLDERS)
-        return tuple(parse_ini(path, text) for path, text in found.items() if path not in read and text)
+        of_folders = [path for pattern in openstack_units.KNOWN_FOLDERS for path in self._folders.match(pattern)]
+        found |= {path: self._folders.read(path) for path in of_folders if path not in read}
+        return tuple(parse_ini(path, text) for path, text in found.items() if text)
 
 
 def _names_files(words: tuple[str, ...]) -> bool:

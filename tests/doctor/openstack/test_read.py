@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from msgspec.structs import replace
 
@@ -213,6 +215,43 @@ def test_a_folder_of_a_services_user_is_read_within_limits(tree: HostTree) -> No
         f"/{folder}: has 300 files: 256 were read, the other 44, from 256.conf, are not",
         f"/{folder}/000.conf: larger than 1 MiB: not read",
     )
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to users")
+NOVA = 64060
+
+
+@as_root
+def test_a_file_in_a_home_is_read_up_to_a_limit(tree: HostTree) -> None:
+    """Parsed, a file takes many times its size; one with a hole is as large as its maker likes."""
+    add_rdo(tree, "openstack-nova-compute")
+    tree.write("etc/passwd", f"nova:x:{NOVA}:{NOVA}::/srv/nova:/bin/sh\n")
+    home = tree.write("srv/nova/.nova/nova.conf", "[DEFAULT]\n")
+    for path in (home, home.parent, home.parent.parent):
+        os.chown(path, NOVA, NOVA)
+    assert read_by(survey(tree).compute) == ["/srv/nova/.nova/nova.conf"]
+    os.truncate(home, (1 << 20) + 1)
+    seen = survey(tree)
+    assert (read_by(seen.compute), seen.compute.unread) == ([], ("/srv/nova/.nova/nova.conf",))
+    assert seen.unseen == ("/srv/nova/.nova/nova.conf: larger than 1 MiB: not read",)
+    assert not seen.compute.is_known
+    os.chown(home, 0, 0)  # in a folder of nova's
+    assert survey(tree).unseen == seen.unseen
+
+
+@as_root
+def test_of_what_a_services_user_owns_some_is_read_and_the_rest_is_not_known(tree: HostTree) -> None:
+    add_debian(tree, "nova-compute")
+    folder = "etc/nova/nova.conf.d"
+    for number in range(4):
+        path = tree.write(f"{folder}/{number}.conf", b"#" * (900 << 10))
+        os.chown(path, NOVA, NOVA)
+    seen = survey(tree)
+    assert [path for path in read_by(seen.compute) if folder in path] == [f"/{folder}/0.conf", f"/{folder}/1.conf"]
+    assert seen.compute.unread == (f"/{folder}/2.conf", f"/{folder}/3.conf")
+    assert [problem.partition(";")[0] for problem in seen.unseen] == [
+        f"/{folder}/2.conf: not read: more than 2 MiB of files that user {NOVA} owns or names"
+    ]
 
 
 def test_a_folder_with_too_many_entries_is_not_known(tree: HostTree, monkeypatch: pytest.MonkeyPatch) -> None:
