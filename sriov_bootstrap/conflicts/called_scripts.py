@@ -27,7 +27,7 @@ from sriov_bootstrap.conflicts.runners import texts_by_runner
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Note, Source, without_overridden
 from sriov_bootstrap.conflicts.tool_files import Look, TextContext
 from sriov_bootstrap.conflicts.unit_commands import BEFORE_COMMAND, exec_lines, is_idle, plain_calls, runners_of
-from sriov_bootstrap.conflicts.unit_instances import units_of
+from sriov_bootstrap.conflicts.unit_instances import says_users, units_of
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell_files import OTHER_TREES
 
@@ -64,12 +64,17 @@ BEFORE_PATH = 80  # characters in which a language may be named
 DOUBTFUL = frozenset({Format.OTHER, Format.CLOUD_INIT, Format.PLAYBOOK})  # whose grammar is not read
 
 
-def called_scripts(survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST) -> dict[str, Call]:
-    """Scripts and other files that are handed to what was read, without those that were read."""
+def called_scripts(
+    survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST, *, of_users: bool = False
+) -> dict[str, Call]:
+    """Scripts and other files that are handed to what was read, without those that were read.
+
+    By what root runs, or `of_users`: by what other users run.
+    """
     called: dict[str, Call] = {}
     known = {source.path for source in survey.sources}
     done = Settled(set(known), set(), set(host.programs))
-    for source, chunks in _commands_by_source(survey):
+    for source, chunks in _commands_by_source(survey, of_users=of_users):
         found: dict[str, Call] = {}
         context = context_of(source)
         if source.format is Format.UNIT and is_idle(source, context, host, done):
@@ -87,7 +92,8 @@ def called_scripts(survey: MastersSurvey, note: Note, host: HostFiles = NO_HOST)
         if len(kept) > MAX_CALLED:
             note(f"{source.path}: runs more than {MAX_CALLED} scripts: the others were not read")
         called |= {path: replace(found[path], format=format_) for path, format_ in kept[:MAX_CALLED]}
-        done.paths.update(path for path, call in found.items() if formats.get(path) or call.is_given)
+        is_roots = not source.owner  # what a user may not read, another one may
+        done.paths.update(path for path, call in found.items() if formats.get(path) or (call.is_given and is_roots))
         done.note({path: call for path, call in found.items() if not formats.get(path)})
     return called
 
@@ -190,9 +196,11 @@ def _programs_in(chunk: Chunk, host: HostFiles, done: Settled) -> Iterator[tuple
     """Those of the chunk's words that are programs, where they begin a command."""
     names = done.programs.intersection(chunk.text.translate(NO_NAME).split())
     bare = Call(chunk.source.path, chunk.source, is_bare=True)
-    done.programs -= {name for name in names if not host.format_of(host.programs[name], bare)}
-    for found in COMMAND.finditer(chunk.text) if names & done.programs else ():
-        if found[1] in names & done.programs and not is_comment(chunk.text, found.start(1)):
+    nothing = {name for name in names if not host.format_of(host.programs[name], bare)}
+    done.programs -= set() if chunk.source.owner else nothing
+    names -= nothing
+    for found in COMMAND.finditer(chunk.text) if names else ():
+        if found[1] in names and not is_comment(chunk.text, found.start(1)):
             yield host.programs[found[1]], replace(bare, place=chunk.place(found.start(1)))
 
 
@@ -220,18 +228,29 @@ def _folders_of(source: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys((own, own.rpartition("/")[0], *named)))[:MAX_FOLDERS]
 
 
+def _is_any(_source: Source) -> bool:
+    return True
+
+
 def _as_run_by(source: Source, runner: str) -> Source:
     return source if source.runner == runner else replace(source, runner=runner)
 
 
-def _commands_by_source(survey: MastersSurvey) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:
-    """Each file, and its parts that run something, with the numbers of their first lines."""
-    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, lambda _: True):
-        for source, runner in itertools.product(unit.sources, runners_of(unit)):
+def _commands_by_source(survey: MastersSurvey, *, of_users: bool) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:
+    """Each file, and its parts that root runs, or users, with the numbers of their first lines."""
+    for unit in units_of(survey.sources_of(Format.UNIT), survey.wanted_units, says_users if of_users else _is_any):
+        runners = [runner for runner in runners_of(unit) if bool(runner) is of_users]
+        for source, runner in itertools.product(unit.sources, runners):
             yield _as_run_by(source, runner), exec_lines(unit, source, runner)
     for source in survey.sources_of(Format.SCRIPT, Format.CRON, Format.INTERFACES, Format.ENVIRONMENT, *DOUBTFUL):
         if "\0" not in source.text and source.is_run:
-            yield from ((_as_run_by(source, runner), ((1, text),)) for runner, text in texts_by_runner(source).items())
+            texts = texts_by_runner(source).items()
+            yield from ((_as_run_by(source, user), ((1, text),)) for user, text in texts if bool(user) is of_users)
+    yield from () if of_users else _commands_of_settings(survey)
+
+
+def _commands_of_settings(survey: MastersSurvey) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:
+    """The same of what is root's alone."""
     for source in survey.sources_of(Format.MODPROBE):
         lines = logical_lines(source.text)
         yield source, ((number, line) for number, line in lines if line.lstrip().startswith(("install", "remove")))

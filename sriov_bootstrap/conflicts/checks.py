@@ -33,6 +33,7 @@ from sriov_bootstrap.render.host import Host, VfLayout
 
 MAX_OF_A_FILE = 64
 MAX_MASTERS = 512
+MAX_OF_USERS = 128
 MAX_DEVICES = 64
 MAX_VALUE = 256  # characters of what names a device
 MAX_REMEDY = 1024
@@ -44,19 +45,26 @@ def _ignore_note(_note: str) -> None: ...
 
 
 def find_masters(survey: MastersSurvey, pfs: Iterable[PfFacts], note: Note = _ignore_note) -> tuple[Master, ...]:
-    """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest."""
+    """Everything that sets VFs, of any PF, up to what anyone can read through; `note` is called for the rest.
+
+    What users run comes last, and not where root runs it too.
+    """
     present = tuple(pfs)
     search = Search(survey, present, note, Library(survey), DeviceLinks(survey.rdma, present))
     found = itertools.chain.from_iterable(reader(search) for reader in READERS)
-    of_files = Counter[str]()
-    kept: dict[Master, None] = {}
-    for master in itertools.chain(found, mentions.read(search, kept)):  # `kept` is whole when the second begins
-        of_files[master.path] += 1
-        if of_files[master.path] <= MAX_OF_A_FILE and len(kept) < MAX_MASTERS:
+    of_files = Counter[tuple[str, str]]()
+    of_root, of_users = dict[Master, None](), dict[Master, None]()  # who use up nothing that is root's
+    # These are whole when the mentions begin.
+    for master in itertools.chain(found, mentions.read(search, of_root, of_users)):
+        kept, most = (of_users, MAX_OF_USERS) if master.runner else (of_root, MAX_MASTERS)
+        key = (master.path, master.runner)
+        of_files[key] += 1
+        if of_files[key] <= MAX_OF_A_FILE and len(kept) < most:
             kept.setdefault(_within_limits(name_generator(master, survey)))
-        elif of_files[master.path] <= MAX_OF_A_FILE + 1:
+        elif of_files[key] <= MAX_OF_A_FILE + 1:
             note(f"{master.path}: too much to follow: it sets more VFs than are listed")
-    return tuple(kept)
+    places = {master.place for master in of_root}
+    return (*of_root, *(master for master in of_users if master.place not in places))
 
 
 def _within_limits(master: Master) -> Master:

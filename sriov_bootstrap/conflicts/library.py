@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
+from sriov_bootstrap.conflicts.runners import BY_SUDO
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, mentions_vfs
 from sriov_bootstrap.formats.shell import Place, Reading
 from sriov_bootstrap.formats.shell_files import ScriptFiles
@@ -84,8 +85,17 @@ class Library:
     @cached_property
     def script_files(self) -> ScriptFiles:
         """The same, with which of them cannot be executed, and files that they read."""
-        others = frozenset(source.path for source in self._sources if not (source.is_executable and source.is_run))
-        return ScriptFiles(self.files, others, self._data)
+        return ScriptFiles(self.files, self._not_executable, self._data)
+
+    @cached_property
+    def users_files(self) -> ScriptFiles:
+        """Those of them that users run, and root does not."""
+        texts = {source.path: source.text for source in self.shells if source.runner}
+        return ScriptFiles(texts, self._not_executable, self._data)
+
+    @cached_property
+    def _not_executable(self) -> frozenset[str]:
+        return frozenset(source.path for source in self._sources if not (source.is_executable and source.is_run))
 
     @cached_property
     def by_path(self) -> Mapping[str, Source]:
@@ -129,11 +139,20 @@ class Library:
     def _names_script(self, text: str) -> bool:
         return len(self.names) > MAX_NAMES or _has_name(text, self._patterns)
 
-    def note(self, reading: Reading, path: str) -> None:
-        """What became of a text of that file."""
-        self.followed.update((path, *reading.followed))
-        self.unclear |= dict.fromkeys(reading.unclear)
-        self.not_run |= reading.not_run
+    def files_for(self, runner: str, command: str) -> ScriptFiles:
+        """What that user may run, "" for root: what root runs is judged by that, unless sudo is used for it."""
+        return self.users_files if runner and not BY_SUDO.search(command) else self.script_files
+
+    def note(self, reading: Reading, path: str, *, is_users: bool = False) -> None:
+        """What became of a text of that file. `is_users`: what a user runs says nothing of what root runs."""
+        self.followed.update(found for found in (path, *reading.followed) if not is_users or self._is_users(found))
+        unclear = (place for place in reading.unclear if not is_users or self._is_users(place.path))
+        self.unclear |= dict.fromkeys(unclear)
+        self.not_run |= {found for found in reading.not_run if not is_users or self._is_users(found)}
+
+    def _is_users(self, path: str) -> bool:
+        """Whether root is not known to run it."""
+        return path not in self.by_path or bool(self.by_path[path].runner)
 
     def take_input(self, path: str) -> str | None:
         """The text of a file at the input of a command, which is followed with that; None if it was not read."""

@@ -10,6 +10,7 @@ from sriov_bootstrap.conflicts import nmstate, tmpfiles
 from sriov_bootstrap.conflicts.library import Library, is_shell
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.netdefs import read_netdefs
+from sriov_bootstrap.conflicts.runners import doubt_of_runner, runner_of
 from sriov_bootstrap.conflicts.survey import Format, Source, mentions_vfs, without_overridden
 from sriov_bootstrap.formats.hidden_texts import hidden_texts
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -39,10 +40,13 @@ MAX_LINE = 1 << 12  # that is looked at
 NOT_UNDERSTOOD = "it mentions VFs in a way that is not understood"
 
 
-def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
-    """One for each file. `found`: what the readers have made of them."""
-    places = {(master.path, master.line) for master in found}
-    paths = {path for path, _ in places}
+def read(search: Search, of_root: Iterable[Master], of_users: Iterable[Master]) -> Iterator[Master]:
+    """One for each file. `of_root`, `of_users`: what the readers have made of them, by who runs it.
+
+    What a user's job makes of a script that root runs says nothing of that.
+    """
+    by_root = _lines_by_path(of_root)
+    by_any = _lines_by_path((*of_root, *of_users))
     hidden = frozenset(source.path for source in search.survey.sources_of(Format.TMPFILES))
     hidden -= {source.path for source in tmpfiles.in_force(search.survey.sources_of(Format.TMPFILES))}
     netplans = search.survey.sources_of(Format.NETPLAN)
@@ -51,10 +55,18 @@ def read(search: Search, found: Iterable[Master]) -> Iterator[Master]:
     for source in search.survey.sources:
         if source.path in hidden:
             continue
-        lines = [line for line in _lines_of(source, search.library) if (source.path, line) not in places]
-        lines += _lines_of_hidden(source.text) if source.mentions_vfs and source.path not in paths else []
+        understood = (by_root if source.format is Format.SCRIPT and not source.runner else by_any).get(source.path)
+        lines = [line for line in _lines_of(source, search.library) if line not in (understood or ())]
+        lines += _lines_of_hidden(source.text) if source.mentions_vfs and not understood else []
         if lines:
             yield _mention(source, lines)
+
+
+def _lines_by_path(masters: Iterable[Master]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for master in masters:
+        found.setdefault(master.path, set()).add(master.line)
+    return found
 
 
 def _lines_of(source: Source, library: Library) -> Iterator[int]:
@@ -115,13 +127,15 @@ def _mention(source: Source, lines: list[int]) -> Master:
     what = f"line {lines[0]} of {source.path}" if lines[0] else source.path
     more = f", and in {len(lines) - 1} more" if len(lines) > 1 else ""
     caller = f" (run by {source.caller})" if source.caller else ""
+    runner = runner_of(source, "")
     return Master(
         source.format,
         source.path,
         lines[0],
         f"a mention of VFs in line {lines[0]}{more}" if lines[0] else "a program that mentions the number of VFs",
         is_certain=False,
-        doubt=NOT_UNDERSTOOD,
+        doubt=doubt_of_runner(runner, source.text, NOT_UNDERSTOOD) if runner else NOT_UNDERSTOOD,
         remedy=f"look at {what}{caller}, and take out what sets VFs of PFs that have a rule",
         is_mention=True,
+        runner=runner,
     )

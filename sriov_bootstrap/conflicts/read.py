@@ -51,6 +51,9 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
             break
     survey = replace(survey, pulled_by=pulled, sources=(*survey.sources, *_hooks_of_others(sources, survey)))
     survey = read_surroundings(sources, survey)
+    if of_users := read_called(sources, survey, survey, of_users=True):
+        with_users = replace(survey, sources=(*survey.sources, *of_users), script_names=None)
+        survey = read_surroundings(sources, with_users)
     attributes = machine.pci.read_netdev_attributes(selecting_attributes(survey))
     survey = replace(survey, netdev_attributes=attributes)
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))

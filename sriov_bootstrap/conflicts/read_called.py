@@ -30,11 +30,15 @@ VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULT
 OWN_VARIABLE = "$MAINPID"  # is set by systemd
 
 
-def read_called(sources: TextFiles, survey: MastersSurvey, new: MastersSurvey) -> tuple[Source, ...]:
-    """The scripts that these run, those that they run, and so on; and files of the environment that may name some.
+def read_called(
+    sources: TextFiles, survey: MastersSurvey, new: MastersSurvey, *, of_users: bool = False
+) -> tuple[Source, ...]:
+    """The scripts that root runs by these, those that they run, and so on; and files of units' environment.
 
-    Only what is `new` of a survey is looked through. Of other files that a command names, which may be keys, only those
-    that mention VFs. From a user's cron table, only what this user can read too.
+    `of_users`: those that other users run, without environment. They come after all that root runs: what is read once
+    is not read again, and there are limits. Only what is `new` of a survey is looked through. Of other files that a
+    command names, which may be keys, only those that mention VFs. From a user's cron table, only what this user can
+    read too.
     """
     kinds = _Kinds(sources, {source.path for source in survey.sources})
     host = HostFiles(
@@ -44,12 +48,12 @@ def read_called(sources: TextFiles, survey: MastersSurvey, new: MastersSurvey) -
         sources.paths_matching,
         kinds.is_there,
     )
-    found = [*_environments(sources, _units_with_variables(new))]
+    found = [] if of_users else [*_environments(sources, _units_with_variables(new))]
     new = replace(new, sources=(*new.sources, *found))
     for _ in range(MAX_CHAIN):
-        called = called_scripts(new, sources.problems.append, host)
-        kinds.known.update(called)
+        called = called_scripts(new, sources.problems.append, host, of_users=of_users)
         new = MastersSurvey(tuple(_sources_of_calls(sources, called)))
+        kinds.known.update(source.path for source in new.sources)  # what could not be read may be, for another one
         found += new.sources
         if not new.sources or len(found) > MAX_SCRIPTS:
             break
@@ -78,14 +82,27 @@ class _Kinds:
         self.known = known
         self._sources = sources
         self._scripts: dict[str, bool] = {}
-        self._programs: dict[str, bool] = {}
-        self._settings: dict[str, bool] = {}
+        self._programs: dict[tuple[str, int], bool] = {}  # for each reader, as all that may be refused
+        self._settings: dict[tuple[str, int], bool] = {}
+        self._readable: dict[tuple[str, int], bool] = {}
         self._there: dict[str, bool] = {}
 
     def format_of(self, path: str, call: Call) -> Format | None:
         """None if it is nothing to read."""
         if path in self.known or path.endswith(PARENT):
             return None
+        found = self._format_at(path, call)
+        return found if found and self._may_be_read(path, call.source.owner) else None
+
+    def _may_be_read(self, path: str, reader: int) -> bool:
+        """By the user whose file names it; what root may not read shows later."""
+        if not reader:
+            return True
+        if (path, reader) not in self._readable:
+            self._readable[path, reader] = self._sources.may_be_read(path, reader)
+        return self._readable[path, reader]
+
+    def _format_at(self, path: str, call: Call) -> Format | None:
         if call.is_named:
             return call.format if self._is_as_said(path, call) else None
         if path not in self._scripts:
@@ -110,25 +127,27 @@ class _Kinds:
 
     def _mentions_vfs(self, path: str, call: Call) -> bool:
         """Whether it is a small text that does."""
-        if path not in self._settings:
+        key = (path, call.source.owner)
+        if key not in self._settings:
             text = self._sources.peek(path, max_bytes=MAX_SETTINGS, reader=call.source.owner)
-            self._settings[path] = mentions_in_settings(text)
-        return self._settings[path]
+            self._settings[key] = mentions_in_settings(text)
+        return self._settings[key]
 
     def _is_program(self, path: str, call: Call) -> bool:
         """Whether it is for a processor, and mentions the file; of what everybody has it is known what it does."""
-        if path in self._programs:
-            return self._programs[path]
+        key = (path, call.source.owner)
+        if key in self._programs:
+            return self._programs[key]
         is_known = path.startswith(DISTRIBUTION) and WELL_KNOWN.fullmatch(path.rpartition("/")[2]) is not None
         if call.is_bare or is_known or not self._sources.is_executable(path):
             return False
         if len(self._programs) == MAX_PROGRAMS:
             self._sources.problems.append(f"{path}: is not looked into: {MAX_PROGRAMS} other programs were")
         is_within = len(self._programs) < MAX_PROGRAMS
-        self._programs[path] = is_within and self._sources.contains(
+        self._programs[key] = is_within and self._sources.contains(
             path, FILE.encode(), max_bytes=MAX_PROGRAM_BYTES, reader=call.source.owner
         )
-        return self._programs[path]
+        return self._programs[key]
 
 
 def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterator[Source]:
@@ -201,9 +220,13 @@ def _has_variable_command(source: Source) -> bool:
 
 
 def _environments(sources: TextFiles, units: Iterable[Unit]) -> tuple[Source, ...]:
-    """The files of their environment."""
-    return tuple(
-        Source(Format.ENVIRONMENT, path, text)
-        for glob in environment_paths(units)
-        for path, text in sources.read_matching(glob).items()
-    )
+    """The files of their environment: first of those of which root runs a command."""
+    by_runner: dict[str, list[Unit]] = {"": []}
+    for unit in units:
+        by_runner.setdefault(unit.sole_user, []).append(unit)
+    found: dict[str, Source] = {}
+    for runner, own in by_runner.items():
+        for path in (path for glob in environment_paths(own) for path in sources.match(glob)):
+            if path not in found:
+                found[path] = Source(Format.ENVIRONMENT, path, sources.read(path), runner=runner)
+    return tuple(found.values())

@@ -175,10 +175,15 @@ def follow_commands(
     library, path = script.search.library, script.source.path
     arguments = GENERATED if GENERATORS in path else START if INIT_SCRIPT.fullmatch(path) else None
     around = ScriptSurroundings(
-        path, library.script_files, arguments, context.environment, context.folder, context.feed
+        path,
+        library.files_for(script.runner, f"{script.command}\n{text}"),
+        arguments,
+        context.environment,
+        context.folder,
+        context.feed,
     )
     reading = follow(text, around, first_line=first_line, is_shell=is_shell, steps=script.steps)
-    library.note(reading, path)
+    library.note(reading, path, is_users=bool(script.runner))
     return reading
 
 

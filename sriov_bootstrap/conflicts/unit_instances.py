@@ -48,8 +48,8 @@ class Unit(Struct, frozen=True, dict=True):
     @cached_property  # each of its entries asks
     def users(self) -> Mapping[str, unit_files.ServiceUser]:
         """Instance -> who runs its commands; none if no other user than root does: most say nothing."""
-        says_users = any("User" in source.text for source in self.sources)
-        found = {name: unit_files.service_user(self.texts(name)) for name in (self.instances if says_users else ())}
+        instances = self.instances if any(map(says_users, self.sources)) else ()
+        found = {name: unit_files.service_user(self.texts(name)) for name in instances}
         return {instance: user for instance, user in found.items() if user_shown(user.name)}
 
     @cached_property
@@ -59,6 +59,12 @@ class Unit(Struct, frozen=True, dict=True):
         return frozenset(
             instance for instance, user in self.users.items() if all(user.runner(key, value) for key, value in commands)
         )
+
+    @property
+    def sole_user(self) -> str:
+        """Who runs all of its commands, in all of its instances; "" if root runs any."""
+        is_users = all(instance in self._users_alone for instance in self.instances)
+        return user_shown(self.users[self.instances[0]].name) if is_users else ""
 
     def runner(self, key: str, value: str, instance: str) -> str:
         """Who runs the command of an entry, "" for root; any other entry is for all of its commands."""
@@ -87,6 +93,11 @@ class Unit(Struct, frozen=True, dict=True):
         """What its commands find, out of its Environment= and of the files that were read."""
         texts = self.texts(instance)
         return unit_files.environment(texts, unit_files.texts_of_files(unit_files.environment_files(texts), files))
+
+
+def says_users(source: Source) -> bool:
+    """Whether a file of a unit may say that another user than root runs it."""
+    return "User" in source.text
 
 
 def units_of(sources: tuple[Source, ...], wanted: frozenset[str], concerns: Callable[[Source], bool]) -> Iterator[Unit]:

@@ -233,6 +233,15 @@ class TextFiles:
         except OSError:
             return False
 
+    def may_be_read(self, path: str, reader: int) -> bool:
+        """Whether that user may read it, and we may for them; if not, that is noted."""
+        try:
+            with self._paths.open_file(path, reader):
+                return True
+        except (OSError, UntrustedFile) as reason:
+            self._note(path, reason)
+        return False
+
     def contains(self, path: str, part: bytes, *, max_bytes: int, reader: int = 0) -> bool:
         """Whether these bytes are in a file; of one that is larger, or cannot be read, that is noted."""
         try:

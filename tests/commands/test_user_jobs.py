@@ -178,3 +178,91 @@ def test_a_script_with_a_zero_anywhere_is_none(tree: HostTree) -> None:
     paths = {source.path for source in sources}
     assert paths >= {"/opt/a.sh", "/var/spool/cron/crontabs/bob"}
     assert paths.isdisjoint({"/opt/b.sh", f"/{TABLE}"})
+
+
+VFS = "usr/local/sbin/vfs.sh"
+ROOTS: dict[str, Files] = {
+    "root's table": {"var/spool/cron/crontabs/root": f"@reboot /{VFS}\n"},
+    "a script of rc.local": rc_local("/opt/a.sh") | {"opt/a.sh": f"{SH}/{VFS}\n"},
+    "udev": {"etc/udev/rules.d/v.rules": f'ACTION=="add", SUBSYSTEM=="net", KERNEL=="ens1f0", RUN+="/{VFS}"\n'},
+    "modprobe": {"etc/modprobe.d/v.conf": f"install mlx5_core /{VFS}; modprobe -i mlx5_core\n"},
+}
+MENTIONS = {
+    "run": f"@reboot /{VFS}\n",
+    "run with something": f"@reboot /{VFS} 4; /{VFS} ens1f1\n",
+    "looked at": f"@reboot ls /{VFS}\n",
+    "read for a number": f"@reboot echo $(cat /{VFS}) > /run/sriov_numvfs\n",
+    "given to a command": f"@reboot acmed /{VFS}\n",
+    "a variable": f"A=/{VFS}\n",
+    "in a script": "@reboot /home/alice/x.sh\n",
+}
+
+
+@as_root
+@pytest.mark.parametrize("mode", [0o700, 0o755])
+@pytest.mark.parametrize("mention", MENTIONS.values(), ids=MENTIONS)
+@pytest.mark.parametrize("files", ROOTS.values(), ids=ROOTS)
+def test_what_a_user_names_hides_nothing_that_root_runs(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, mention: str, mode: int
+) -> None:
+    """Tables are read by name, and hers comes first."""
+    write_files(tree, {**files, VFS: ECHO})
+    (tree.root / VFS).chmod(mode)
+    before = migrated(tree, capsys), diagnosed(tree, capsys)
+    assert before[1]
+    of_alice(tree, {TABLE: mention, "home/alice/x.sh": f"{SH}. /{VFS}\n"})
+    tree.configure("")
+    assert (migrated(tree, capsys), diagnosed(tree, capsys)) == before
+
+
+@as_root
+@pytest.mark.parametrize("files", ROOTS.values(), ids=ROOTS)
+def test_sudo_hides_nothing_either(tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files) -> None:
+    write_files(tree, {**files, VFS: ECHO})
+    before = diagnosed(tree, capsys)
+    of_alice(tree, {TABLE: f"@reboot sudo /{VFS}\n"})
+    found = diagnosed(tree, capsys)
+    assert [finding for finding in found if finding in before] == before
+    assert all("what sudo lets alice do" in finding["problem"] for finding in found if finding not in before)
+
+
+@as_root
+def test_what_one_user_may_not_read_is_read_for_another(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script, a program, and settings: each is looked at for who names it."""
+    names = ("home/bob/vfs.sh", "home/bob/vfs", "home/bob/vfs.conf")
+    program = "\x7fELF\0/sys/class/net/ens1f0/device/sriov_numvfs\0"
+    write_files(tree, dict(zip(names, (ECHO, program, "sriov_numvfs=8\n"), strict=True)))
+    lines = "".join(f"@reboot {command} /{name}\n" for command, name in zip(("sh", "", "acmed -f"), names, strict=True))
+    of_alice(tree, {TABLE: lines, "var/spool/cron/crontabs/bob": lines})
+    for name in ("var/spool/cron/crontabs/bob", *names):
+        os.chown(tree.root / name, ALICE + 1, ALICE + 1)
+        (tree.root / name).chmod(0o600 if name.endswith(".conf") else 0o700)
+    found = diagnosed(tree, capsys)
+    assert {finding["place"].partition(":")[0] for finding in found} == {f"/{name}" for name in names}
+    of_bob = [finding["place"] for finding in found if "it is run as bob" in finding["problem"]]
+    assert of_bob == [f"/{names[0]}:2", f"/{names[1]}", f"/{names[2]}:1"]
+    main(["doctor", "--json"], root=str(tree.root))
+    unseen = json.loads(capsys.readouterr().out)["unseen"]
+    assert f"/{names[0]}: not read: user {ALICE}, whose file names it, may not read it" in unseen
+
+
+@as_root
+def test_the_files_of_units_are_read_before_those_that_a_user_names(
+    tree: HostTree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = service(f"EnvironmentFile=/etc/default/vfs\nExecStart=/bin/sh -c 'echo $NUM > {FILE}'")
+    write_files(tree, {**unit, "-etc/default/vfs": "NUM=8\n"})
+    of_alice(tree, {TABLE: "@reboot N=$(cat /etc/default/vfs); echo $N > /home/alice/sriov_numvfs\n"})
+    assert migrated(tree, capsys) == {PF: 8}
+
+
+@pytest.mark.parametrize("is_roots", [True, False])
+def test_a_script_that_the_environment_of_a_unit_names_is_run_by_who_runs_the_unit(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], *, is_roots: bool
+) -> None:
+    lines = "EnvironmentFile=/etc/default/vfs\nExecStart=/bin/sh $SCRIPT"
+    unit = service(f"{'' if is_roots else 'User=alice'}\n{lines}")
+    write_files(tree, {**unit, "-etc/default/vfs": "SCRIPT=/opt/x\n", "opt/x": ECHO})
+    assert migrated(tree, capsys) == ({PF: 8} if is_roots else {})
+    (found,) = diagnosed(tree, capsys)
+    assert (NOT_ALLOWED in found["problem"]) is not is_roots

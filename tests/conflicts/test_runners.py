@@ -1,6 +1,7 @@
 """Who runs what was read, and what comes of that: what a user runs is never certain."""
 
 import pytest
+from msgspec.structs import replace
 
 from builders import PF, make_config, make_pf, make_rule
 from sriov_bootstrap.conflicts.called_scripts import called_scripts
@@ -16,7 +17,8 @@ from sriov_bootstrap.core.config import Match
 from sriov_bootstrap.core.desired import resolve
 from sriov_bootstrap.render.host import Host
 
-ECHO = "echo 8 > /sys/class/net/ens1f0/device/sriov_numvfs"
+FILE = "/sys/class/net/ens1f0/device/sriov_numvfs"
+ECHO = f"echo 8 > {FILE}"
 DEVLINK = f"devlink dev eswitch set pci/{PF} mode switchdev"
 TABLE = "/var/spool/cron/crontabs/alice"
 UNIT = "/etc/systemd/system/vfs.service"
@@ -110,7 +112,7 @@ def test_a_script_of_a_user_that_root_runs_is_roots() -> None:
 
 
 def test_lines_of_tmpfiles_that_a_user_applies_are_doubts() -> None:
-    text = "w /sys/class/net/ens1f0/device/sriov_numvfs - - - - 8\n"
+    text = f"w {FILE} - - - - 8\n"
     for caller, more in {f"{TABLE}:1": f"; only {TABLE}:1 applies it, if that line is run", f"{UNIT}:3": ""}.items():
         source = Source(Format.TMPFILES, "/home/alice/x", text, caller=caller, runner="alice")
         assert doubts(source) == {"/home/alice/x:1": f"{NOT_ALLOWED}{more}"}
@@ -149,17 +151,17 @@ def test_a_dynamic_user_has_no_name() -> None:
 
 
 def test_the_output_of_a_unit_goes_to_a_file_that_root_opens() -> None:
-    text = (
-        "[Service]\nUser=alice\nExecStart=/bin/echo 8\nStandardOutput=file:/sys/class/net/ens1f0/device/sriov_numvfs\n"
-    )
+    text = f"[Service]\nUser=alice\nExecStart=/bin/echo 8\nStandardOutput=file:{FILE}\n"
     assert doubts(Source(Format.UNIT, UNIT, text)) == {f"{UNIT}:4": ""}
 
 
 def test_each_instance_has_its_user() -> None:
     text = f"[Service]\nUser=%i\nExecStart=/bin/sh -c '{ECHO}'\n"
     source = Source(Format.UNIT, "/etc/systemd/system/vfs@.service", text)
-    found = find_masters(MastersSurvey((source,), frozenset({"vfs@alice.service", "vfs@root.service"})), (make_pf(),))
-    assert {master.runner: master.is_certain for master in found} == {"alice": False, "": True}
+    for users, expected in {"alice": ("alice", False), "root": ("", True), "root alice": ("", True)}.items():
+        wanted = frozenset(f"vfs@{user}.service" for user in users.split())
+        (found,) = find_masters(MastersSurvey((source,), wanted), (make_pf(),))
+        assert (found.runner, found.is_certain) == expected
 
 
 def test_what_is_called_is_run_by_who_runs_its_caller() -> None:
@@ -171,19 +173,14 @@ def test_what_is_called_is_run_by_who_runs_its_caller() -> None:
         Source(Format.CRON, "/etc/crontab", "@reboot root /opt/e\n@reboot alice /opt/f\n"),
         Source(Format.CRON, TABLE, "@reboot /opt/g\n"),
         Source(Format.SCRIPT, "/opt/x", "#!/bin/sh\n/opt/h\n", caller=f"{TABLE}:2", runner="alice"),
+        Source(Format.ENVIRONMENT, "/etc/default/x", "RUN=/opt/j\n", runner="alice"),
     )
-    found = called_scripts(MastersSurvey(sources, STARTED), print)
-    assert {path: call.source.runner for path, call in found.items()} == {
-        "/opt/a": "alice",
-        "/opt/b": "",
-        "/opt/c": "",
-        "/opt/d": "alice",
-        "/opt/e": "",
-        "/opt/f": "alice",
-        "/opt/g": "alice",
-        "/opt/h": "alice",
-        "/opt/i": "alice",
-    }
+    survey = MastersSurvey(sources, STARTED)
+    of_root, of_users = (called_scripts(survey, print, of_users=of_users) for of_users in (False, True))
+    assert {path: call.source.runner for path, call in of_root.items()} == {"/opt/b": "", "/opt/c": "", "/opt/e": ""}
+    assert {path: call.source.runner for path, call in of_users.items()} == dict.fromkeys(
+        ("/opt/a", "/opt/d", "/opt/f", "/opt/g", "/opt/h", "/opt/i", "/opt/j"), "alice"
+    )
 
 
 def test_a_user_starts_no_unit() -> None:
@@ -247,3 +244,64 @@ def test_what_a_user_sets_of_a_switch_is_not_taken_over(source: Source, expected
             if doubt
         ),
     )
+
+
+def script_of_root(text: str) -> tuple[Source, ...]:
+    """A script that rc.local names."""
+    return (Source(Format.SCRIPT, "/opt/x.sh", f"#!/bin/sh\n{text}\n", caller="/etc/rc.local:1"),)
+
+
+RUNS, NAMES = "/opt/x.sh\n", "perl -e 'exec q(/opt/x.sh)'\n"
+
+
+@pytest.mark.parametrize("line", [RUNS, NAMES], ids=["followed", "named"])
+@pytest.mark.parametrize(
+    "job", ["/opt/x.sh", "sudo /opt/x.sh", "sh -c '. /opt/x.sh'", "/home/alice/y", "sudo x; /opt/x.sh"]
+)
+def test_what_root_runs_is_said_once_whoever_else_runs_it(line: str, job: str) -> None:
+    sources = (
+        Source(Format.CRON, TABLE, f"@reboot {job}\n"),
+        Source(Format.SCRIPT, "/home/alice/y", "#!/bin/sh\nsudo /opt/x.sh\n", caller=f"{TABLE}:1", runner="alice"),
+        Source(Format.SCRIPT, "/etc/rc.local", line),
+        *script_of_root(ECHO),
+    )
+    (found,) = find_masters(MastersSurvey(sources), (make_pf(),))
+    assert (found.place, found.is_certain, found.runner) == ("/opt/x.sh:2", True, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "runs", "doubt"),
+    [
+        (f"echo 8 | $1 {FILE}", "/opt/x.sh", "it mentions VFs in a way that is not understood"),
+        (f"if x; then {ECHO}; fi", "sh /opt/x.sh", "it is in a block that is not always run"),
+    ],
+    ids=["what is not understood", "what is not executable"],
+)
+def test_what_a_user_makes_of_a_script_of_root_says_nothing_of_it(text: str, runs: str, doubt: str) -> None:
+    (script,) = script_of_root(text)
+    script = replace(script, is_executable="sh" not in runs.split())
+    rc_local = Source(Format.SCRIPT, "/etc/rc.local", f"{runs}\n")
+    for job in ("true", "sudo /opt/x.sh tee"):
+        table = Source(Format.CRON, TABLE, f"@reboot {job}\n")
+        (found,) = find_masters(MastersSurvey((table, rc_local, script)), (make_pf(),))
+        assert (found.place, found.doubt, found.runner) == ("/opt/x.sh:2", doubt, "")
+
+
+def test_what_is_not_understood_of_a_users_script_is_a_mention_that_says_so() -> None:
+    text = f"#!/bin/sh\ntool {FILE}\n"
+    script = Source(Format.SCRIPT, "/opt/x.sh", text, caller=f"{TABLE}:1", runner="alice")
+    (found,) = find_masters(MastersSurvey((Source(Format.CRON, TABLE, "@reboot /opt/x.sh\n"), script)), (make_pf(),))
+    assert (found.place, found.is_mention, found.runner) == ("/opt/x.sh:2", True, "alice")
+    assert found.doubt == f"{NOT_ALLOWED}; it mentions VFs in a way that is not understood"
+
+
+def test_what_users_run_uses_up_nothing_of_what_root_runs() -> None:
+    notes: list[str] = []
+    tables = tuple(Source(Format.CRON, f"/var/spool/cron/u{number}", f"@reboot {ECHO}\n" * 60) for number in range(9))
+    script, run = script_of_root(ECHO)[0], "@reboot sudo /opt/x.sh\n" * 99
+    unit = Source(Format.UNIT, UNIT, "[Service]\nExecStart=/opt/x.sh\n")
+    sources = (*tables, Source(Format.CRON, TABLE, run), unit, script)
+    found = find_masters(MastersSurvey(sources, STARTED), (make_pf(),), notes.append)
+    assert (found[0].place, found[0].is_certain) == ("/opt/x.sh:2", True)
+    assert [master.runner for master in found[1:]] == ["u0"] * 60 + ["u1"] * 60 + ["u2"] * 8
+    assert {note.partition(":")[0] for note in notes} == {*(f"/var/spool/cron/u{n}" for n in range(2, 9)), "/opt/x.sh"}

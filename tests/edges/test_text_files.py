@@ -231,6 +231,16 @@ def test_what_a_user_names_is_read_where_that_user_may_read_it(mixed: Path) -> N
     assert reader.problems == [f"/root/{name}: {reason}" for name in ("tool", "secret")]
 
 
+@as_root
+def test_whether_a_user_may_read_a_file_is_found_out_without_returning_it(mixed: Path) -> None:
+    reader = TextFiles(str(mixed), each_once=True)
+    assert not reader.may_be_read("/root/tool", SERVICE_USER)
+    assert reader.problems == [f"/root/tool: not read: user {SERVICE_USER}, whose file names it, may not read it"]
+    (mixed / "etc/a").write_text("a")
+    assert reader.may_be_read("/etc/a", SERVICE_USER)
+    assert reader.read("/etc/a") == "a"
+
+
 def problems_about(reader: TextFiles, *words: str) -> list[str]:
     return [problem for problem in reader.problems if all(word in problem for word in words)]
 

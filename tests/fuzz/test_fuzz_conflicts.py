@@ -45,7 +45,8 @@ def find(*sources: Source) -> None:
         assert one.evidence.isprintable()
         assert one.place.startswith("/")
         assert one.num_vfs is None or one.num_vfs >= 0
-    assert all(path.startswith("/") for path in called_scripts(survey, print))
+    called = [path for of_users in (False, True) for path in called_scripts(survey, print, of_users=of_users)]
+    assert all(path.startswith("/") for path in called)
 
 
 @fuzzed(text=spoilt(*(one.encode() for one in (*SHELL, *INI))) | SHELLISH.map(str.encode) | st.binary(max_size=200))
