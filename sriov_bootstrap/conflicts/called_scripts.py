@@ -233,7 +233,11 @@ def _is_any(_source: Source) -> bool:
 
 
 def _as_run_by(source: Source, runner: str) -> Source:
-    return source if source.runner == runner else replace(source, runner=runner)
+    if source.runner == runner:
+        return source
+    found = replace(source, runner=runner)
+    vars(found)["mentions_vfs"] = source.mentions_vfs  # is found out once
+    return found
 
 
 def _commands_by_source(survey: MastersSurvey, *, of_users: bool) -> Iterator[tuple[Source, Iterable[tuple[int, str]]]]:

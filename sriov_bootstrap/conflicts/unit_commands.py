@@ -65,8 +65,9 @@ def plain_calls(
 
 
 def runners_of(unit: Unit) -> tuple[str, ...]:
-    """Who runs its commands: "", which is root, and the users of its instances, up to a bound."""
-    return tuple(dict.fromkeys(("", *(user_shown(unit.users[name].name) for name in [*unit.users][:MAX_INSTANCES]))))
+    """Who runs its commands: "", which is root, unless it runs none, and the users of its instances, up to a bound."""
+    root = () if unit.sole_user else ("",)
+    return tuple(dict.fromkeys((*root, *(user_shown(unit.users[name].name) for name in [*unit.users][:MAX_INSTANCES]))))
 
 
 def exec_lines(unit: Unit, source: Source, runner: str = "") -> Iterator[tuple[int, str]]:

@@ -18,6 +18,7 @@ OUR_UNITS = "sriov-bootstrap"
 STARTS = ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")  # in this order
 STOPS = ("ExecStop", "ExecStopPost")
 INSTALLS = re.compile(r"^[ \t]*(?:WantedBy|RequiredBy|UpheldBy)[ \t]*=[ \t]*\S", re.MULTILINE)
+PRIVILEGED = re.compile(r"^[ \t]*Exec\w+[ \t]*=[ \t]*[-@:|]*(?:\+|!(?!!))", re.MULTILINE)  # of some command
 OUTPUTS = frozenset({"StandardOutput", "StandardError"})
 TO_FILE = re.compile(r"(?:file|append|truncate):")
 
@@ -55,15 +56,13 @@ class Unit(Struct, frozen=True, dict=True):
     @cached_property
     def _users_alone(self) -> frozenset[str]:
         """Instances of which root runs no command."""
-        commands = [(entry.key, entry.value) for entry in self.commands]
-        return frozenset(
-            instance for instance, user in self.users.items() if all(user.runner(key, value) for key, value in commands)
-        )
+        is_roots = bool(self.users) and any(PRIVILEGED.search(source.text) for source in self.sources)
+        return frozenset(name for name, user in self.users.items() if not is_roots and not user.is_for_start)
 
     @property
     def sole_user(self) -> str:
         """Who runs all of its commands, in all of its instances; "" if root runs any."""
-        is_users = all(instance in self._users_alone for instance in self.instances)
+        is_users = bool(self.users) and all(instance in self._users_alone for instance in self.instances)
         return user_shown(self.users[self.instances[0]].name) if is_users else ""
 
     def runner(self, key: str, value: str, instance: str) -> str:

@@ -22,6 +22,7 @@ SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 LINE = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)  # of an environment file, where blanks may stand before the =
 BRACED = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}")
 BARE = re.compile(r"\$([A-Za-z_]\w*)")
+USER_LINES = re.compile(r"^[ \t]*(?:\[|User|DynamicUser|PermissionsStartOnly)[^\n]*", re.MULTILINE)
 YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 DYNAMIC = "(dynamic)"  # a user without a name that is known
 FULL_PRIVILEGES = re.compile(r"[-@:|]*(?:\+|!(?!!))")  # !! counts where the kernel has no ambient capabilities
@@ -89,7 +90,9 @@ class ServiceUser(Struct, frozen=True):
 def service_user(texts: Iterable[str]) -> ServiceUser:
     """As User= says it, or DynamicUser=: systemd.exec(5)."""
     said = {"User": "", "DynamicUser": "", "PermissionsStartOnly": ""}
-    for line in (line for text in texts for line in section_lines(text, "[Service]")):
+    # Most units have such a line, so the others are passed over fast where no backslash joins them.
+    short = (text if "\\" in text else "\n".join(USER_LINES.findall(text)) for text in texts)
+    for line in (line for text in short for line in section_lines(text, "[Service]")):
         key, _, value = line.partition("=")
         if key.strip() in said:
             said[key.strip()] = value.strip()

@@ -84,6 +84,9 @@ def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -
         ("DynamicUser=yes\nUser=nova", ("nova", "nova", "", "nova")),
         ("DynamicUser=no", ("", "", "", "")),
         ("User=nova\nPermissionsStartOnly=True", ("nova", "", "", "")),
+        ("Environment=A \\\nUser=no", ("", "", "", "")),
+        (" User = \\\n  nova", ("nova", "nova", "", "nova")),
+        ("UserX=no\n [X]\nUser=no", ("", "", "", "")),
     ],
 )
 def test_who_runs_the_commands_of_a_unit(text: str, users: tuple[str, ...]) -> None:
