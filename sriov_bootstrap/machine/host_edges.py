@@ -47,10 +47,16 @@ class HostEdges:
         if os.geteuid() not in {0, os.stat(f"{self._root}/").st_uid}:
             raise SriovBootstrapError(f"{what} changes the machine, but you are not root", hint="run as root")
 
-    def run_command(self, argv: list[str], *, timeout_seconds: float = child.COMMAND_SECONDS) -> child.Completed:
+    def run_command(
+        self,
+        argv: list[str],
+        *,
+        timeout_seconds: float = child.COMMAND_SECONDS,
+        waiting: Callable[[float], None] | None = None,
+    ) -> child.Completed:
         """child.run for what a pass may have to wait for: it says so, as a job that is silent for long is given up."""
-        waiting = lambda passed: self.say(f"{argv[0]}: {passed:.0f} s so far")  # noqa: E731
-        return child.run(argv, timeout_seconds=timeout_seconds, waiting=waiting)
+        say = waiting or (lambda passed: self.say(f"{argv[0]}: {passed:.0f} s so far"))
+        return child.run(argv, timeout_seconds=timeout_seconds, waiting=say)
 
     # -- edges that most passes do without --
 

@@ -70,9 +70,9 @@ TOML = st.lists(LINES | st.builds("{} = {}".format, KEYS, VALUES), max_size=6).m
 )
 
 
-def drop_in(path: str, text: str = "x", **values: str) -> ConfigFile:
+def drop_in(path: str, text: str = "x", *, problem: str = "") -> ConfigFile:
     """A drop-in."""
-    return ConfigFile(path, text.encode(), is_drop_in=True, **values)
+    return ConfigFile(path, text.encode(), is_drop_in=True, problem=problem)
 
 
 @pytest.mark.parametrize(
