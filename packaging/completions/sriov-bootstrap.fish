@@ -8,7 +8,7 @@ complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status docto
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -l config -r -F -d 'use only this file (repeatable)'
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -l log-format -x -a 'auto console json' -d 'with run: format of the log on stderr (default: auto)'
 complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -l json -d 'print the answer as JSON'
-complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -a run -d 'the daemon: apply, watch udev, repair, serve metrics'
+complete -c sriov-bootstrap -n 'not __fish_seen_subcommand_from run status doctor release check-config init migrate render verify openstack' -a run -d 'the daemon: apply, watch udev, repair, write the page of metrics'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from run' -s h -l help -d 'show this help message and exit'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from run' -l config -r -F -d 'use only this file (repeatable)'
 complete -c sriov-bootstrap -n '__fish_seen_subcommand_from run' -l log-format -x -a 'auto console json' -d 'format of the log on stderr (default: auto)'
