@@ -118,7 +118,7 @@ def test_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     out = capsys.readouterr().out
     assert "0  every PF is as desired          2  wrong usage or config       130  interrupted" in out
-    assert "1  unexpected error                3  some PF is not as desired" in out
+    assert "1  could not be done, or error     3  some PF is not as desired" in out
 
 
 def test_exit_codes_are_api() -> None:

@@ -110,8 +110,6 @@ def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine 
             case ("install", name, command, *_) if module_name(name) == module_name(module):
                 if DOES_NOTHING.fullmatch(command):
                     return line
-            case _:
-                pass
     return None
 
 

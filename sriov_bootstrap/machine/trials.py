@@ -57,13 +57,13 @@ class PutBack(Struct, frozen=True):
 
 def record(machine: "HostMachine", trials: tuple[Trial, ...]) -> None:
     """From now on passes leave their VFs alone, and somebody comes to clean up. SriovBootstrapError if it fails."""
-    recorded = _recorded(machine)
+    recorded = _read_recorded(machine)
     machine.trial_files.save_trials(dump_trials(Trials(recorded.boot_id, (*recorded.trials, *trials))))
 
 
 def forget(machine: "HostMachine", over: Collection[Trial]) -> None:
     """Nobody has to come for these any more; with the last one, everything that was made for VMs is removed."""
-    left = _recorded(machine).without(over)
+    left = _read_recorded(machine).without(over)
     if not left.trials:
         machine.trial_files.remove_all()
     elif over:
@@ -71,7 +71,7 @@ def forget(machine: "HostMachine", over: Collection[Trial]) -> None:
             machine.trial_files.save_trials(dump_trials(left))
 
 
-def _recorded(machine: "HostMachine") -> Trials:
+def _read_recorded(machine: "HostMachine") -> Trials:
     boot_id = machine.procfs.boot_id()
     return replace(load_trials(machine.trial_files.read_trials(), boot_id=boot_id), boot_id=boot_id)
 
@@ -97,7 +97,7 @@ def clean_up(machine: "HostMachine", *, limit_seconds: float = END_SECONDS) -> t
     """
     deadline = machine.monotonic() + limit_seconds
     lines, over = list[str](), list[Trial]()
-    trials = _recorded(machine).trials
+    trials = _read_recorded(machine).trials
     for trial in trials:
         left_seconds = deadline - machine.monotonic()
         if left_seconds <= 0:

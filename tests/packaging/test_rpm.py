@@ -305,7 +305,7 @@ def _same_place(path: str) -> str:
 
 def test_the_package_has_what_the_debian_package_has(rpm: Path) -> None:
     in_deb = {
-        _same_place(line.split(None, 5)[5].lstrip("."))
+        _same_place(line.split(None, 5)[5].lstrip(".").partition(" -> ")[0])
         for line in deb("--contents").splitlines()
         if not line.startswith("d")
     }
