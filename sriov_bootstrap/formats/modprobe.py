@@ -103,14 +103,16 @@ def _lines(path: str, text: str) -> Iterator[ModprobeLine]:
 
 def blocking_line(lines: tuple[ModprobeLine, ...], module: str) -> ModprobeLine | None:
     """The line that keeps udev from loading this module."""
-    for line in lines:
-        match line.words:
-            case ("blacklist", name, *_) if module_name(name) == module_name(module):
-                return line
-            case ("install", name, command, *_) if module_name(name) == module_name(module):
-                if DOES_NOTHING.fullmatch(command):
-                    return line
-    return None
+    return next((line for line in lines if _blocks(line.words, module_name(module))), None)
+
+
+def _blocks(words: tuple[str, ...], module: str) -> bool:
+    match words:
+        case ("blacklist", name, *_):
+            return module_name(name) == module
+        case ("install", name, command, *_):
+            return module_name(name) == module and DOES_NOTHING.fullmatch(command) is not None
+    return False
 
 
 def parameters(lines: tuple[ModprobeLine, ...], name: str) -> Iterator[Parameter]:
