@@ -17,7 +17,6 @@ from sriov_bootstrap import __version__
 from sriov_bootstrap.base.errors import ConfigError, ExitCode, SriovBootstrapError
 from sriov_bootstrap.base.printable import one_line, printable, write_stderr
 from sriov_bootstrap.core.config import Metrics
-from sriov_bootstrap.core.decode import effective
 from sriov_bootstrap.core.validate import parse_listen
 from sriov_bootstrap.edges import child
 from sriov_bootstrap.exporter import credential
@@ -111,7 +110,7 @@ class _Units:
             return _MetricsTable(Metrics(listen=said["listen"], web_config=said["web_config"]), problems)
         from sriov_bootstrap.core.metrics_alone import metrics_alone  # only a broken config needs it
 
-        found = metrics_alone(effective(self._machine.read_config()))
+        found = metrics_alone(self._machine.read_config())
         if found is None:
             return _MetricsTable(Metrics(listen=""), (*problems, CLOSED), is_known=False)
         return _MetricsTable(found, problems, is_partial=True)

@@ -106,7 +106,7 @@ def _note_success(machine: HostMachine, loaded: Loaded, found: tuple[Verificatio
         return
     with machine.pass_lock():
         saved = machine.load_state()[0]
-        machine.save_state(replace(saved, verified_at=saved.verified_at | rules))
+        machine.save_state(replace(saved, verified_at=saved.verified_at | rules), is_of_pass=False)
     publish(machine, loaded)  # with no lock held: the textfile may be on a slow disk, and every pass would wait for it
 
 

@@ -12,18 +12,22 @@ from typing import Any
 import msgspec
 
 from sriov_bootstrap.core.config import Metrics
-from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, check_table, parse
+from sriov_bootstrap.core.decode import MAX_FILE_BYTES, ConfigFile, check_table, effective, parse
 
 KEYS = {"listen", "web_config"}  # who may see the metrics; no other table has such keys
 WORDS = re.compile(rb"\b(?:metrics|listen|web_config)\b")
 
 
 def metrics_alone(files: Iterable[ConfigFile]) -> Metrics | None:
-    """[metrics] of the effective files, merged as decode() does. None: what they say of the endpoint is uncertain."""
-    said: dict[str, Any] = {}
-    for file in files:
+    """[metrics] of these files, merged as decode() does. None: what they say of the endpoint is uncertain.
+
+    A file that cannot be used may also be the rest of one that was about it, as long as it hides a file that is.
+    """
+    files, said = tuple(files), dict[str, Any]()
+    for file in effective(files):
         problems, document = parse(file)
-        if problems and _may_be_about_it(file):
+        hidden = (one for one in files if one.is_drop_in and file.is_drop_in and one.name == file.name)
+        if problems and any(map(_may_be_about_it, (file, *hidden))):
             return None
         table = document.pop("metrics", {})
         if check_table(file.path, "metrics", table) or _has_lost_key(document):
@@ -35,9 +39,11 @@ def metrics_alone(files: Iterable[ConfigFile]) -> Metrics | None:
 def _may_be_about_it(file: ConfigFile) -> bool:
     """Of a file that is no TOML, or not trusted: its text may be broken anywhere, so a word is enough."""
     text = file.untrusted if file.problem else file.data
-    if text is None or len(text) > MAX_FILE_BYTES:
+    if text is None or len(text) > MAX_FILE_BYTES or b"\0" in text:  # UTF-16 too, as some editors save it
         return True
-    lines = text.replace(b"\0", b"").splitlines()  # UTF-16, as some editors save it
+    if text and not text.endswith(b"\n"):  # as a crash leaves a file: what is missing may be about it
+        return True
+    lines = text.splitlines()
     return any(WORDS.search(line.partition(b"#")[0]) for line in lines)
 
 

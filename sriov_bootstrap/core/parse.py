@@ -70,11 +70,13 @@ def _netdevs(raw: RawPf, links: Links) -> tuple[Netdev, ...]:
     The virtio device of a subfunction's vDPA device has the PF for a parent, which does the DMA (drivers/vdpa/mlx5).
     """
     drivers = {child.name: child.driver for child in raw.children} if is_transport(raw.driver) else {}
-    own = (_netdev(dev, links, drivers.get(dev.device, "")) for dev in raw.netdevs if dev.device in {"", *drivers})
+    mine = [dev for dev in raw.netdevs if dev.device in {"", *drivers}]
+    own = (_netdev(dev, links, drivers.get(dev.device, ""), is_only=len(mine) == 1) for dev in mine)
     return tuple(sorted(own, key=lambda dev: (dev.ifindex, dev.name)))
 
 
-def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
+def _netdev(raw: RawNetdev, links: Links, driver: str, *, is_only: bool) -> Netdev:
+    """`is_only`: its function has no other, so that it is the port, whatever it calls itself."""
     link = links.find(raw)
     return Netdev(
         name=raw.name,
@@ -85,7 +87,7 @@ def _netdev(raw: RawNetdev, links: Links, driver: str) -> Netdev:
         uppers=raw.uppers,
         device=raw.device,
         driver=driver,
-        is_representor=link is not None and re.fullmatch(REPRESENTOR, link.port_name) is not None,
+        is_representor=not is_only and link is not None and re.fullmatch(REPRESENTOR, link.port_name) is not None,
     )
 
 

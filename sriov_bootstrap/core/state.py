@@ -164,11 +164,15 @@ def load(data: bytes, *, boot_id: str) -> tuple[State, str]:
 
 
 def latest(kept: State, on_disk: State) -> State:
-    """Of what could not be saved and what the file says the newer one.
+    """Of what could not be saved and what the file says the newer one, with the proofs that only the file has.
 
-    Another process may have saved since; so may a pass that began with `kept` and died, of which nobody has heard.
+    Another process may have saved since; so may a pass that began with `kept` and died, of which nobody has heard. What
+    `verify` adds makes the file no newer, as it says nothing of VFs.
     """
-    return on_disk if on_disk.saved_at > kept.saved_at else kept
+    if on_disk.saved_at > kept.saved_at:
+        return on_disk
+    verified_at = kept.verified_at | on_disk.verified_at
+    return kept if verified_at == kept.verified_at else replace(kept, verified_at=verified_at)
 
 
 def keep(kept: State | None, left: State, *, is_saved: bool) -> State | None:

@@ -244,14 +244,15 @@ class HostMachine(HostEdges):
     def load_state(self) -> tuple[State, str]:
         """state.json, or what could not be saved to it, unless another process has saved since."""
         on_disk, note = state.load(self.files.read_state(), boot_id=self.procfs.boot_id())
-        if self._unsaved and state.latest(self._unsaved, on_disk) is self._unsaved:
-            return self._unsaved, ""
+        if self._unsaved and (latest := state.latest(self._unsaved, on_disk)) is not on_disk:
+            return latest, ""
         self._unsaved = None
         return on_disk, note
 
-    def save_state(self, value: State) -> str:
-        """Writes state.json, with the time."""
-        value = msgspec.structs.replace(value, saved_at=self.monotonic())
+    def save_state(self, value: State, *, is_of_pass: bool = True) -> str:
+        """Writes state.json, with the time; `is_of_pass`: or something else that knows what has become of VFs."""
+        if is_of_pass:
+            value = msgspec.structs.replace(value, saved_at=self.monotonic())
         problem = self.files.save_state(state.dump(value))
         self._saved, self._unsaved = value, value if problem else None
         is_awaited = any(pf.reason is Reason.LAG_INACTIVE for pf in value.report.pfs)

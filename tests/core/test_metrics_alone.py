@@ -43,7 +43,7 @@ TEXTS = st.lists(LINES, max_size=5).map(lambda lines: "\n".join(lines).encode())
         ([b"[[pf\n# [metrics]\n"], DEFAULTS),
         ([b"[[pf # of metrics\n"], DEFAULTS),
         ([b"[[pf\nname = 'metrics2'\n"], DEFAULTS),
-        ([b"\xff"], DEFAULTS),
+        ([b"\xff\n"], DEFAULTS),
     ],
     ids=[
         "nothing",
@@ -75,6 +75,8 @@ def test_what_is_said_of_the_endpoint_counts_whatever_else_is_wrong(texts: list[
         "[metrics]\n".encode("utf-16"),
         b"[metrics]\n# \xff\n",
         b" " * (MAX_FILE_BYTES + 1),
+        b'[[pf]]\nname = "ten',
+        b"\0" * 4096,
         b"metrics = 1\n",
         b"[[metrics]]\n",
         b"[metrics]\nwebconfig = 1\n",
@@ -94,6 +96,8 @@ def test_what_is_said_of_the_endpoint_counts_whatever_else_is_wrong(texts: list[
         "UTF-16",
         "not UTF-8",
         "too large",
+        "cut",
+        "zeros, as after a power cut",
         "no table",
         "several tables",
         "an unknown key",
@@ -125,3 +129,21 @@ def test_what_does_not_count_is_not_used_and_may_be_about_the_endpoint(
 def test_no_mistakes_together_raise(texts: list[bytes]) -> None:
     found = metrics_alone(ConfigFile("/a.toml", text) for text in texts)
     assert found is None or isinstance(found, Metrics)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "metrics"),
+    [
+        (WEB, b"[[pf\n", None),
+        (MISTAKE, b"[[pf\n", DEFAULTS),
+        (WEB, MISTAKE, DEFAULTS),
+    ],
+    ids=["about it", "about something else", "by a file that says what it means"],
+)
+def test_a_broken_file_may_be_what_is_left_of_the_one_that_it_hides(
+    lower: bytes, upper: bytes, metrics: Metrics | None
+) -> None:
+    files = [
+        ConfigFile(f"{folder}/a.toml", text, is_drop_in=True) for folder, text in (("/usr", lower), ("/etc", upper))
+    ]
+    assert metrics_alone(files) == metrics

@@ -347,6 +347,13 @@ def test_what_could_not_be_saved_counts_unless_the_file_is_newer(
     assert state.latest(kept, on_disk) is (on_disk if is_on_disk else kept)
 
 
+def test_a_proof_that_only_the_file_has_joins_what_could_not_be_saved() -> None:
+    """`verify` has noted it beside a state that is older than the pass that could not be saved."""
+    kept = State(passed_at=50.0, saved_at=50.0, verified_at={"a": 1.0, "b": 2.0})
+    on_disk = State(passed_at=40.0, saved_at=40.0, verified_at={"a": 3.0, "c": 4.0})
+    assert state.latest(kept, on_disk) == replace(kept, verified_at={"a": 3.0, "b": 2.0, "c": 4.0})
+
+
 PASSED = State(passed_at=60.0, saved_at=60.0, pending=PendingRestart(55.0, (PF,)))
 FAILED, STOPPING = {"nova-compute.service": FailedRestart(1, 65.0)}, {"neutron-sriov-agent.service": 66.0}
 

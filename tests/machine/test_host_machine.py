@@ -424,6 +424,15 @@ def test_what_another_process_has_saved_since_counts_and_what_could_not_be_saved
     assert not unsaved.has_unsaved_state
 
 
+def test_a_proof_makes_no_state_newer(tree: HostTree, unsaved: HostMachine) -> None:
+    """`verify` has only the file, which knows less of VFs than the daemon."""
+    other = HostMachine(root=str(tree.root))
+    assert other.save_state(replace(other.load_state()[0], verified_at={"a": 1.0}), is_of_pass=False) == ""
+    found = unsaved.load_state()[0]
+    assert (found.last_success_at, found.verified_at) == (50.0, {"a": 1.0})
+    assert unsaved.has_unsaved_state
+
+
 @pytest.mark.parametrize("is_saved", [False, True])
 def test_a_job_that_ends_after_a_newer_one_takes_nothing_back(unsaved: HostMachine, *, is_saved: bool) -> None:
     """A round of restarts that began before the pass."""
