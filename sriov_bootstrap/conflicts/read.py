@@ -10,7 +10,13 @@ from sriov_bootstrap.base.errors import ConfigError
 from sriov_bootstrap.conflicts import places
 from sriov_bootstrap.conflicts.documents import dropped_notes
 from sriov_bootstrap.conflicts.interfaces import is_plain_name, sourced_files
-from sriov_bootstrap.conflicts.read_called import MAX_SETTINGS, newly_started, read_called, read_surroundings
+from sriov_bootstrap.conflicts.read_called import (
+    MAX_SETTINGS,
+    before_zeros,
+    newly_started,
+    read_called,
+    read_surroundings,
+)
 from sriov_bootstrap.conflicts.started_units import pulled_by_settings, units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, is_drop_in_folder, mentions_vfs
 from sriov_bootstrap.conflicts.udev import selecting_attributes
@@ -27,7 +33,7 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     """Needs no root: what only root may read is reported."""
     sources = machine.text_files(each_once=True)
     found = (
-        *_scripts(sources),
+        *map(_before_zeros, _scripts(sources)),
         *_units(sources),
         *_udev_sources(sources),
         *_network_sources(sources),
@@ -76,6 +82,10 @@ def _source(kind: Format, text: Text) -> Source:
     return Source(kind, text.path, text.text, owner=text.owner)
 
 
+def _before_zeros(source: Source) -> Source:
+    return replace(source, text=before_zeros(source.text)) if "\0" in source.text else source
+
+
 def _scripts(sources: TextFiles) -> Iterator[Source]:
     for path in (*places.BOOT_SCRIPTS, *places.OTHER_SCRIPTS):
         if text := sources.file(path):
@@ -94,7 +104,9 @@ def _scripts(sources: TextFiles) -> Iterator[Source]:
         if text := sources.file(f"/etc/init.d/{name}"):
             yield Source(Format.SCRIPT, text.path, text.text, is_run=text.is_executable)
     tables = [sources.file("/etc/crontab"), *(text for folder in places.CRON for text in sources.folder(folder))]
-    yield from (_source(Format.CRON, text) for text in tables if text and "\0" not in text.text)
+    # cron looks for no binaries, so that what a short table begins with counts as well.
+    whole = (_source(Format.CRON, text) for text in tables if text)
+    yield from (replace(table, text=table.text.partition("\0")[0]) for table in whole)
     services = {path: sources.file(path) for glob in places.SERVICES for path in sources.match(glob)}
     for text in (*services.values(), *sources.folder(places.SNIPPETS)):
         if text:
@@ -110,7 +122,7 @@ def _hooks_of_others(sources: TextFiles, survey: MastersSurvey) -> Iterator[Sour
         is_one = not path.endswith(places.NO_HOOKS) and ".dpkg-" not in path and "/." not in path
         is_new = is_one and path not in known
         if is_new and mentions_vfs(sources.peek(path, max_bytes=MAX_SETTINGS)) and (text := sources.file(path)):
-            yield Source(Format.SCRIPT, path, text.text, is_doubtful=True)
+            yield Source(Format.SCRIPT, path, before_zeros(text.text), is_doubtful=True)
 
 
 def _interfaces(sources: TextFiles) -> Iterator[Source]:

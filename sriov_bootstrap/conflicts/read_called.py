@@ -28,6 +28,7 @@ MAX_SETTINGS = 1 << 16  # bytes of another file that a command is given
 FROM_FILE = "EnvironmentFile"
 VARIABLE_COMMAND = re.compile(r"^[ \t]*Exec\w+[^\n]*\$(?!\{?MAINPID\b)", re.MULTILINE)
 OWN_VARIABLE = "$MAINPID"  # is set by systemd
+BEGINNING = 1 << 8  # characters in which a binary has a zero
 
 
 def read_called(
@@ -156,7 +157,8 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
             yield Source(Format.PROGRAM, path, caller=call.place, runner=call.source.runner)
             continue
         text = sources.file(path, reader=call.source.owner)
-        if not text or "\0" in text.text:  # a file with a hole, however far it begins like a script
+        text = text and replace(text, text=before_zeros(text.text))
+        if not text or "\0" in text.text:
             continue
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
@@ -180,6 +182,16 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
                 is_doubtful=call.is_doubtful or not (call.is_named or is_one),
                 runner=call.source.runner,
             )
+
+
+def before_zeros(text: str) -> str:
+    """All before the first zero, of a file that is run as text; a binary, which begins with one, as it is.
+
+    Behind it, an archive that unpacks itself has its data, which no shell gets to; and after a power failure a file may
+    end in zeros, or have a hole, which can be large.
+    """
+    at = text.find("\0")
+    return text[:at] if at >= BEGINNING else text
 
 
 def _is_taken_for_script(call: Call, text: Text) -> bool:

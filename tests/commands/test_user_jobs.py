@@ -170,14 +170,38 @@ def test_files_of_a_user_with_holes_cost_what_is_read_of_them_and_end_nothing(
     assert said.startswith(f"/{names[1]}: not read: more than 1 MiB of files that user {ALICE} owns or names;")
 
 
-def test_a_script_with_a_zero_anywhere_is_none(tree: HostTree) -> None:
-    text = f"{ECHO}#{'x' * 999}\n"
-    write_files(tree, rc_local("/opt/a.sh\n/opt/b.sh") | {"opt/a.sh": text, "opt/b.sh": f"{text}\0"})
-    write_files(tree, {TABLE: f"{text}\0", "var/spool/cron/crontabs/bob": text})
+LONG = f"#{'x' * 999}\n"  # more than what a binary has a zero in
+BEFORE_ZEROS: dict[str, tuple[Files, str]] = {
+    "a script": (rc_local("/opt/x.sh") | {"opt/x.sh": f"{SH}{LONG}echo 8 > {FILE}\n\0\0"}, "/opt/x.sh:3"),
+    "an archive that unpacks itself": (
+        rc_local("/opt/x.run") | {"opt/x.run": f"{SH}{LONG}echo 8 > {FILE}\nexit 0\n\x01\0\necho 4 > {FILE}\n"},
+        "/opt/x.run:3",
+    ),
+    "rc.local": ({"etc/rc.local": f"{SH}{LONG}echo 8 > {FILE}\n\0\0"}, "/etc/rc.local:3"),
+    "a cron table": ({"etc/cron.d/x": f"{LONG}@reboot root echo 8 > {FILE}\n\0\0"}, "/etc/cron.d/x:2"),
+    "a short cron table": ({"etc/cron.d/x": f"@reboot root echo 8 > {FILE}\n\0\0"}, "/etc/cron.d/x:1"),
+}
+
+
+@pytest.mark.parametrize(("files", "place"), BEFORE_ZEROS.values(), ids=BEFORE_ZEROS)
+def test_what_stands_before_a_zero_is_run(
+    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, place: str
+) -> None:
+    write_files(tree, files)
+    assert migrated(tree, capsys) == {PF: 8}
+    assert [found["place"] for found in diagnosed(tree, capsys)] == [place]
+
+
+def test_of_a_file_with_a_hole_its_beginning_is_kept_and_of_a_binary_nothing(tree: HostTree) -> None:
+    text = f"{ECHO}{LONG}"
+    write_files(tree, rc_local("/opt/a.sh\n/opt/b.sh") | {"opt/a.sh": text, "opt/b.sh": f"{SH}\0{text}"})
+    write_files(tree, {TABLE: text})
+    for name in ("opt/a.sh", TABLE):
+        os.truncate(tree.root / name, 1 << 16)
     sources = survey_masters(HostMachine(root=str(tree.root))).sources
-    paths = {source.path for source in sources}
-    assert paths >= {"/opt/a.sh", "/var/spool/cron/crontabs/bob"}
-    assert paths.isdisjoint({"/opt/b.sh", f"/{TABLE}"})
+    texts = {source.path: source.text for source in sources}
+    assert texts["/opt/a.sh"] == texts[f"/{TABLE}"] == text
+    assert "/opt/b.sh" not in texts
 
 
 VFS = "usr/local/sbin/vfs.sh"
