@@ -22,10 +22,12 @@ SETTING = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 LINE = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)  # of an environment file, where blanks may stand before the =
 BRACED = re.compile(r"\$\$|\$\{([A-Za-z_]\w*)\}")
 BARE = re.compile(r"\$([A-Za-z_]\w*)")
-USER_LINES = re.compile(r"^[ \t]*(?:\[|User|DynamicUser|PermissionsStartOnly)[^\n]*", re.MULTILINE)
+USER_LINES = re.compile(r"^[ \t]*(?:\[|User|DynamicUser|PermissionsStartOnly|Ambient)[^\n]*", re.MULTILINE)
 YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 DYNAMIC = "(dynamic)"  # a user without a name that is known
 FULL_PRIVILEGES = re.compile(r"[-@:|]*(?:\+|!(?!!))")  # !! counts where the kernel has no ambient capabilities
+LIKE_ROOT = frozenset({"CAP_DAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"})  # may set VFs, or the switch in a NIC
+EVERY_CAPABILITY = LIKE_ROOT | {"another"}
 NOTHING: Mapping[str, str] = {}
 
 
@@ -76,7 +78,10 @@ def commands(value: str, variables: Mapping[str, str] = NOTHING) -> tuple[str, .
 
 
 class ServiceUser(Struct, frozen=True):
-    """Who runs the commands of a service, "" for root; `is_for_start`: only those of ExecStart=."""
+    """Who runs the commands of a service; `is_for_start`: only those of ExecStart=.
+
+    "": root, or a user with capabilities of root's that count here.
+    """
 
     name: str = ""
     is_for_start: bool = False
@@ -88,16 +93,36 @@ class ServiceUser(Struct, frozen=True):
 
 
 def service_user(texts: Iterable[str]) -> ServiceUser:
-    """As User= says it, or DynamicUser=: systemd.exec(5)."""
+    """As User= says it, or DynamicUser=, unless AmbientCapabilities= make that user one like root: systemd.exec(5)."""
     said = {"User": "", "DynamicUser": "", "PermissionsStartOnly": ""}
+    capabilities: list[str] = []
     # Most units have such a line, so the others are passed over fast where no backslash joins them.
     short = (text if "\\" in text else "\n".join(USER_LINES.findall(text)) for text in texts)
     for line in (line for text in short for line in section_lines(text, "[Service]")):
         key, _, value = line.partition("=")
         if key.strip() in said:
             said[key.strip()] = value.strip()
+        elif key.strip() == "AmbientCapabilities":
+            capabilities.append(value.strip())
     name = said["User"] or (DYNAMIC if said["DynamicUser"].lower() in YES else "")
+    if not LIKE_ROOT.isdisjoint(_merged_capabilities(capabilities)):
+        name = ""
     return ServiceUser(name, said["PermissionsStartOnly"].lower() in YES)
+
+
+def _merged_capabilities(values: Iterable[str]) -> set[str]:
+    """What the values of one option leave: each adds; `~` takes away, at first from all; an empty one drops them."""
+    held = set[str]()
+    for value in values:
+        is_inverted = value.startswith("~")
+        named = set(value.removeprefix("~").upper().split())
+        if not named or not held:
+            held = set(EVERY_CAPABILITY - named) if is_inverted else named
+        elif is_inverted:
+            held -= named
+        else:
+            held |= named
+    return held
 
 
 def _as_run(words: Sequence[str], variables: Mapping[str, str]) -> list[str]:

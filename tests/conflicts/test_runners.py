@@ -137,6 +137,11 @@ STOPS = "ExecStop= is only run when the unit stops"
         ("User=alice\nUser=", ("", "", "", "", STOPS)),
         ("User=alice", (NOT_ALLOWED, NOT_ALLOWED, "", NOT_ALLOWED, f"{NOT_ALLOWED}; {STOPS}")),
         ("User=alice\nPermissionsStartOnly=true", ("", NOT_ALLOWED, "", NOT_ALLOWED, STOPS)),
+        ("User=alice\nAmbientCapabilities=CAP_DAC_OVERRIDE", ("", "", "", "", STOPS)),
+        (
+            "User=alice\nAmbientCapabilities=CAP_NET_RAW",
+            (NOT_ALLOWED, NOT_ALLOWED, "", NOT_ALLOWED, f"{NOT_ALLOWED}; {STOPS}"),
+        ),
     ],
 )
 def test_commands_of_a_unit_that_a_user_runs_are_doubts(entry: str, expected: tuple[str, ...]) -> None:
@@ -226,8 +231,23 @@ def test_what_a_user_runs_has_not_overwritten_a_number() -> None:
             Source(Format.UNIT, UNIT, f"[Service]\nUser=alice\nExecStart={DEVLINK}\n[Install]\nWantedBy=a.target\n"),
             {f"{UNIT}:3": NOT_ALLOWED},
         ),
+        (
+            Source(
+                Format.UNIT, UNIT, f"[Service]\nUser=alice\nAmbientCapabilities=CAP_NET_ADMIN\nExecStart={DEVLINK}\n"
+            ),
+            {f"{UNIT}:4": ""},
+        ),
     ],
-    ids=["a table", "by sudo", "a line", "a script", "a unit", "a unit of root", "a unit that is not started"],
+    ids=[
+        "a table",
+        "by sudo",
+        "a line",
+        "a script",
+        "a unit",
+        "a unit of root",
+        "a unit that is not started",
+        "a unit with capabilities",
+    ],
 )
 def test_what_a_user_sets_of_a_switch_is_not_taken_over(source: Source, expected: dict[str, str]) -> None:
     survey = MastersSurvey((source,))

@@ -87,6 +87,21 @@ def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -
         ("Environment=A \\\nUser=no", ("", "", "", "")),
         (" User = \\\n  nova", ("nova", "nova", "", "nova")),
         ("UserX=no\n [X]\nUser=no", ("", "", "", "")),
+        ("User=nova\nAmbientCapabilities=CAP_CHOWN cap_sys_admin", ("", "", "", "")),
+        ("DynamicUser=yes\nAmbientCapabilities = \\\n CAP_DAC_OVERRIDE", ("", "", "", "")),
+        ("AmbientCapabilities=CAP_NET_ADMIN\nAmbientCapabilities=CAP_CHOWN\nUser=nova", ("", "", "", "")),
+        ("User=nova\nAmbientCapabilities=~CAP_CHOWN", ("", "", "", "")),
+        ("User=nova\nAmbientCapabilities=CAP_CHOWN\nAmbientCapabilities=~", ("", "", "", "")),
+        ("User=nova\nAmbientCapabilities=CAP_NET_BIND_SERVICE", ("nova", "nova", "", "nova")),
+        ("User=nova\nAmbientCapabilities=CAP_NET_ADMIN\nAmbientCapabilities=", ("nova", "nova", "", "nova")),
+        (
+            "User=nova\nAmbientCapabilities=CAP_NET_ADMIN CAP_CHOWN\nAmbientCapabilities=~cap_net_admin",
+            ("nova", "nova", "", "nova"),
+        ),
+        (
+            "User=nova\nAmbientCapabilities=~CAP_DAC_OVERRIDE CAP_NET_ADMIN CAP_SYS_ADMIN",
+            ("nova", "nova", "", "nova"),
+        ),
     ],
 )
 def test_who_runs_the_commands_of_a_unit(text: str, users: tuple[str, ...]) -> None:
