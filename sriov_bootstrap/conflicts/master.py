@@ -29,7 +29,7 @@ class Master(Struct, frozen=True):
     `made`: who writes the file, and from what, where that is another program; "" for what administrators write.
     `besides`: what else it sets of the PF, and `vfs` of its VFs: whoever removes it has to take that over. `eswitch`:
     what it sets of the PF's switch, by the keys of [pf.eswitch].
-    `runner`: the user who runs it, "" for root; it is never certain then.
+    `runner`: the user who runs it, "" for root; it is never certain then. `by_sudo`: that user has sudo do it, or may.
     """
 
     format: Format
@@ -49,6 +49,7 @@ class Master(Struct, frozen=True):
     made: str = ""
     eswitch: tuple[tuple[str, str], ...] = ()
     runner: str = ""
+    by_sudo: bool = False
 
     @property
     def place(self) -> str:

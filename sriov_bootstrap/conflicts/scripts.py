@@ -11,7 +11,7 @@ from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of, number_of
 from sriov_bootstrap.conflicts.places import SNIPPETS
-from sriov_bootstrap.conflicts.runners import doubt_of_runner, has_user_field, runner_of
+from sriov_bootstrap.conflicts.runners import BY_SUDO, doubt_of_runner, has_user_field, runner_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
@@ -251,6 +251,7 @@ def masters_of_writes(
             possible=() if known.num_vfs is not None else tuple(sorted(known.numbers)),
             is_lasting=known.is_lasting,
             runner=script.runner,
+            by_sudo=bool(script.runner and BY_SUDO.search(_text_run(script, known.write, source))),
         )
 
 
@@ -262,7 +263,12 @@ def _doubt_of_write(script: Script, write: Write, source: Source, doubt: str) ->
         doubt = f"{stopped.path} is not executable, so it is not run now"
     if not script.runner:
         return doubt
-    return doubt_of_runner(script.runner, f"{script.command}\n{_line_of(source, write.place.line)}", doubt)
+    return doubt_of_runner(script.runner, _text_run(script, write, source), doubt)
+
+
+def _text_run(script: Script, write: Write, source: Source) -> str:
+    """What would say sudo: the command, and the line that writes."""
+    return f"{script.command}\n{_line_of(source, write.place.line)}"
 
 
 def masters_of_settings(source: Source, search: Search, pattern: re.Pattern[str], doubt: str) -> Iterator[Master]:

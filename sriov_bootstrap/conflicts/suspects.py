@@ -30,9 +30,9 @@ WRITES_ZERO = frozenset({Format.NETWORK_MANAGER, Format.IFCFG})
 def suspects_of(host: Host, masters: Iterable[Master]) -> dict[str, tuple[Suspect, ...]]:
     """PCI address of each PF with a rule -> what sets another number of its VFs than it should have, or 0 at times.
 
-    What a user runs may not set any.
+    What a user runs may not set any, unless by sudo.
     """
-    listed = tuple(master for master in masters if not master.runner)
+    listed = tuple(master for master in masters if not master.runner or master.by_sudo)
     found = {
         wish.pf.pci_address: [suspect for master in listed if (suspect := _suspect(master, wish))]
         for wish in host.wishes

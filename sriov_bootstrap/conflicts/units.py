@@ -129,7 +129,7 @@ def _run_of_start(user: str, writes: Sequence[Write], unit: Unit, instance: str,
 def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:
     name = unit.name.replace("@.", f"@{instance}.")
     if name in survey.wanted_units:
-        return doubt_of_starter(name, survey)
+        return doubt_of_starter(name, survey, is_static=unit.is_static)
     failing = started_on_failure(survey).get(name)
     return f"it is only started when {failing} fails" if failing else ""
 
