@@ -79,7 +79,8 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             done.setdefault("", []).extend(printed)  # systemd opens that file itself, as root
             for user, writes in done.items():
                 if run := _run_apart(entry.key, starts, writes, is_after=any(started.values())):
-                    runs.append(replace(run, runner=user))
+                    why = run.doubt or _doubt_of_start(unit, instance, script.search.survey)
+                    runs.append(replace(run, runner=user, doubt=why))
                 else:
                     started.setdefault(user, []).extend(writes)
         runs[first:first] = [

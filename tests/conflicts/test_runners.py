@@ -279,6 +279,17 @@ def test_a_unit_that_only_sudo_starts_is_a_doubt(
     assert (found.doubt, found.is_certain) == (doubt.format(f"{TABLE}:1"), not doubt)
 
 
+def test_what_such_a_unit_does_as_it_ends_at_once_is_a_doubt_as_well() -> None:
+    stop = f"ExecStop=/bin/sh -c 'echo 0 > {FILE}'"
+    unit = Source(Format.UNIT, UNIT, f"[Service]\nType=oneshot\n{stop}\n[Install]\nWantedBy=multi-user.target\n")
+    table = Source(Format.CRON, TABLE, "@reboot sudo systemctl start vfs.service\n")
+    survey = MastersSurvey((table, unit), STARTED)
+    (found,) = find_masters(survey, (make_pf(),))
+    assert (found.num_vfs, found.doubt) == (0, "")
+    (found,) = find_masters(replace(survey, pulled_by=units_pulled(survey, ())), (make_pf(),))
+    assert (found.num_vfs, found.doubt) == (0, ONLY_BY_SUDO.format(f"{TABLE}:1"))
+
+
 @pytest.mark.parametrize(
     ("job", "is_named"),
     [
