@@ -84,7 +84,7 @@ def test_a_nic_that_is_pulled_during_the_write_is_absent_and_comes_again(guest: 
 
 
 def test_a_bus_that_dies_in_the_middle_of_a_job_restarts_nobody_twice(guest: Guest) -> None:
-    """The stand-in of RDO is never done starting, so its job is under way when the bus dies."""
+    """The stand-in of RDO is not done starting before it is told to be, so its job is under way when the bus dies."""
     guest.configure(BOTH_PFS, services=SERVICES + "job_timeout_seconds = 60\n")
     guest.start("systemctl start --no-block openstack-nova-compute", RDO_NOVA)
     rdo, nova = guest.starts(RDO_NOVA), guest.starts(NOVA)
@@ -94,6 +94,9 @@ def test_a_bus_that_dies_in_the_middle_of_a_job_restarts_nobody_twice(guest: Gue
     guest.check("systemctl kill --signal=KILL dbus.service")
     guest.until(lambda: "restarts stay pending" in guest.journal(), "a line about the bus")
     guest.check("systemctl start dbus")
+    guest.until(lambda: "how its restart ended is not known" in str(guest.status()["notes"]), "word of that")
+    is_done = "NOTIFY_SOCKET=/run/systemd/notify systemd-notify --ready"
+    guest.check(f"{is_done} --pid=$(systemctl show --property=MainPID --value openstack-nova-compute)")
     guest.settle({PF1: 7, PF2: 7})
     assert len(guest.starts(RDO_NOVA)) == len(rdo) + 1
     assert len(guest.starts(NOVA)) == len(nova) + 1
