@@ -26,7 +26,7 @@ def metrics_alone(files: Iterable[ConfigFile]) -> Metrics | None:
     files, said = tuple(files), dict[str, Any]()
     for file in effective(files):
         problems, document = parse(file)
-        hidden = (one for one in files if one.is_drop_in and file.is_drop_in and one.name == file.name)
+        hidden = (other for other in files if other.is_drop_in and file.is_drop_in and other.name == file.name)
         if problems and any(map(_may_be_about_it, (file, *hidden))):
             return None
         table = document.pop("metrics", {})

@@ -74,7 +74,7 @@ def test_what_is_said_of_the_endpoint_counts_whatever_else_is_wrong(texts: list[
         b'\xef\xbb\xbf["metrics"]\n',
         "[metrics]\n".encode("utf-16"),
         b"[metrics]\n# \xff\n",
-        b" " * (MAX_FILE_BYTES + 1),
+        b"#" * (MAX_FILE_BYTES + 1),
         b'[[pf]]\nname = "ten',
         b"\0" * 4096,
         b"metrics = 1\n",
