@@ -9,6 +9,9 @@ SHELL := $(CURDIR)/packaging/timed.sh
 .SHELLFLAGS = $@ -c
 endif
 
+# Where it is set, each of the thousand processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' sriov_bootstrap/__init__.py)
 DEB := dist/sriov-bootstrap_$(VERSION)_all.deb
 RPM_ARCH := $(shell uname -m)
