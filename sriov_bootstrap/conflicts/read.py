@@ -58,22 +58,11 @@ def survey_masters(machine: HostMachine) -> MastersSurvey:
     survey = replace(survey, pulled_by=pulled, sources=(*survey.sources, *_hooks_of_others(sources, survey)))
     survey = read_surroundings(sources, survey)
     if of_users := read_called(sources, survey, survey, of_users=True):
-        survey = replace(survey, sources=(*survey.sources, *of_users), script_names=None)
-        survey = read_surroundings(sources, _with_started_by_users(sources, survey, by_settings))
+        with_users = replace(survey, sources=(*survey.sources, *of_users), script_names=None)
+        survey = read_surroundings(sources, with_users)
     attributes = machine.pci.read_netdev_attributes(selecting_attributes(survey))
     survey = replace(survey, netdev_attributes=attributes)
     return replace(survey, unseen=tuple(dict.fromkeys(sources.problems)), elsewhere=_elsewhere(machine))
-
-
-def _with_started_by_users(
-    sources: TextFiles, survey: MastersSurvey, by_settings: tuple[tuple[str, str], ...]
-) -> MastersSurvey:
-    """With the units that users' scripts start by sudo, and the scripts that root then runs."""
-    run = tuple(source for source in survey.sources if source.caller or not source.is_doubtful)  # by something known
-    pulled = units_pulled(replace(survey, sources=run), by_settings)
-    started = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
-    found = read_called(sources, started, newly_started(survey, started))
-    return replace(started, sources=(*started.sources, *found))
 
 
 def _initramfs(machine: HostMachine) -> str:

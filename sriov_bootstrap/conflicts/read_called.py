@@ -187,7 +187,7 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
 def before_zeros(text: str) -> str:
     """All before the first zero, of a file that is run as text; a binary, which begins with one, as it is.
 
-    Behind it, an archive that unpacks itself has its data, which no shell gets to; and after a power failure a file may
+    Behind it, an archive that unpacks itself has its data, before which it exits; and after a power failure a file may
     end in zeros, or have a hole, which can be large.
     """
     at = text.find("\0")

@@ -2,11 +2,10 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from sriov_bootstrap.conflicts.runners import BY_SUDO, runner_of, texts_by_runner
+from sriov_bootstrap.conflicts.runners import texts_by_runner
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, without_overridden
-from sriov_bootstrap.core.plurals import shortlist
 from sriov_bootstrap.formats.logical_lines import logical_lines
 from sriov_bootstrap.formats.shell import UNKNOWN
 
@@ -34,8 +33,6 @@ SOON = re.compile(
 )
 VARIABLE = re.compile(r"\$\$?\{?\w+\}?|%[a-zA-Z](?:\{\w+\})?|\{\}")
 MAX_LINE = 1 << 12
-MAX_OF_USERS = 1 << 5  # of all users: instances that root starts have room beside them
-SHOWN = 4
 
 
 def pulled_by_settings(survey: MastersSurvey) -> tuple[tuple[str, str], ...]:
@@ -69,20 +66,12 @@ def started_on_failure(survey: MastersSurvey) -> dict[str, str]:
     }
 
 
-def doubt_of_starter(name: str, survey: MastersSurvey, *, is_static: bool = False) -> str:
-    """Why a unit may not be started at boot that nothing but its socket, path or timer, or sudo starts; "" if it is.
-
-    `is_static`: it counts as started without that, so what a user starts by sudo says nothing of it.
-    """
-    places, by_users = survey.pulled_by.get(name), _doubt_of_users(name, survey)
-    if name in survey.linked_units or places is None or (places and not by_users):
+def doubt_of_starter(name: str, survey: MastersSurvey) -> str:
+    """Why a unit may not be started at boot that is started by nothing but its socket, path or timer; "" if it is."""
+    if name in survey.linked_units or survey.pulled_by.get(name) != ():
         return ""
     stem = name.rpartition(".")[0]
-    starters = sorted({f"{stem}{ending}" for ending in STARTERS} & survey.wanted_units)
-    doubts = {starter: _doubt_of_users(starter, survey) for starter in starters}
-    names = {starter for starter, doubt in doubts.items() if not doubt}
-    if not names:
-        return "" if is_static else by_users or next(iter(doubts.values()), "")
+    names = {f"{stem}{ending}" for ending in STARTERS} & survey.wanted_units
     texts = {source.name: source.text for source in survey.sources_of(Format.UNIT) if source.name in names}
     if len(texts) != 1:
         return ""
@@ -92,34 +81,6 @@ def doubt_of_starter(name: str, survey: MastersSurvey, *, is_static: bool = Fals
     if starter.endswith(".path"):
         return "" if IS_THERE.search(text) else f"it is only started when what {starter} watches changes"
     return "" if SOON.search(text) else f"{starter} starts it at its time, not at boot"
-
-
-def _doubt_of_users(name: str, survey: MastersSurvey) -> str:
-    """That only what users run by sudo starts a unit; "" if anything else does, or nothing is known to."""
-    places = () if name in survey.linked_units else survey.pulled_by.get(name, ())
-    by_path: Mapping[str, Source] = _by_path(survey) if places else {}
-    users: dict[str, None] = {}
-    for place in places:
-        source = by_path.get(place.rpartition(":")[0])
-        user = runner_of(source, _line_at(place, by_path)) if source else ""
-        if not user:
-            return ""
-        users[user] = None
-    shown, who = shortlist(places, SHOWN), shortlist(tuple(users), SHOWN)
-    return f"nothing but {shown} starts it, by sudo, and what that lets {who} do is not known" if users else ""
-
-
-def _by_path(survey: MastersSurvey) -> Mapping[str, Source]:
-    return {source.path: source for source in survey.sources_of(*STARTING)}
-
-
-def _line_at(place: str, by_path: Mapping[str, Source]) -> str:
-    """The text at a `file:line`, "" if that file is none of these."""
-    path, _, number = place.rpartition(":")
-    if path not in by_path:
-        return ""
-    line = int(number)
-    return "".join(by_path[path].text.split("\n", line)[line - 1 : line])
 
 
 def _pulled_by_units(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
@@ -147,30 +108,17 @@ def _pulled_by_rules(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
 
 
 def _pulled_by_commands(survey: MastersSurvey) -> Iterator[tuple[str, str]]:
-    """By commands of scripts and their kind, of cron tables, of units and of udev rules: of those of users, by sudo.
-
-    These come last, and are not many.
-    """
-    sources = [source for source in survey.sources_of(*STARTING) if any(word in source.text for word in STARTERS_WORDS)]
-    for source in sources:
-        text = texts_by_runner(source).get("", "")
-        yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(text))
-    yield from itertools.islice(_pulled_by_users(sources, _by_path(survey)), MAX_OF_USERS)
+    """By commands of scripts and their kind, of cron tables, of units and of udev rules: by none that a user runs."""
+    for source in survey.sources_of(*STARTING):
+        if any(word in source.text for word in STARTERS_WORDS):
+            text = texts_by_runner(source).get("", "")
+            yield from ((unit, f"{source.path}:{line}") for line, unit in _units_of_commands(text))
 
 
-def _pulled_by_users(sources: Iterable[Source], by_path: Mapping[str, Source]) -> Iterator[tuple[str, str]]:
-    """By what users have sudo do: a line with it, or a script that such a line runs."""
-    for source in sources:
-        for text in (text for user, text in texts_by_runner(source).items() if user):
-            needs_sudo = not BY_SUDO.search(_line_at(source.caller, by_path))
-            found = _units_of_commands(text, needs_sudo=needs_sudo)
-            yield from ((unit, f"{source.path}:{line}") for line, unit in found)
-
-
-def _units_of_commands(text: str, *, needs_sudo: bool = False) -> Iterator[tuple[int, str]]:
+def _units_of_commands(text: str) -> Iterator[tuple[int, str]]:
     """Line and unit of each command that starts one."""
     for number, line in logical_lines(text):
-        if not any(word in line for word in STARTERS_WORDS) or (needs_sudo and not BY_SUDO.search(line)):
+        if not any(word in line for word in STARTERS_WORDS):
             continue
         for options, verb, words in STARTS_UNIT.findall(line[:MAX_LINE]):
             if verb.endswith("start") or "--now" in f"{options} {words}".split():

@@ -46,11 +46,6 @@ class Unit(Struct, frozen=True, dict=True):
         remains = self.last_value("RemainAfterExit", instance).lower() in unit_files.YES
         return frozenset((*STARTS, *(STOPS if ends and not remains else ())))
 
-    @property
-    def is_static(self) -> bool:
-        """Whether it counts as started whatever else is known, as it cannot be enabled."""
-        return "@" not in self.name and _is_static(self.sources)
-
     @cached_property  # each of its entries asks
     def users(self) -> Mapping[str, unit_files.ServiceUser]:
         """Instance -> who runs its commands; none if no other user than root does: most say nothing."""

@@ -79,7 +79,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             done.setdefault("", []).extend(printed)  # systemd opens that file itself, as root
             for user, writes in done.items():
                 if run := _run_apart(entry.key, starts, writes, is_after=any(started.values())):
-                    why = run.doubt or _doubt_of_start(unit, instance, script.search.survey)
+                    why = run.doubt or _run_of_start(user, (), unit, instance, script.search.survey).doubt
                     runs.append(replace(run, runner=user, doubt=why))
                 else:
                     started.setdefault(user, []).extend(writes)
@@ -130,7 +130,7 @@ def _run_of_start(user: str, writes: Sequence[Write], unit: Unit, instance: str,
 def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:
     name = unit.name.replace("@.", f"@{instance}.")
     if name in survey.wanted_units:
-        return doubt_of_starter(name, survey, is_static=unit.is_static)
+        return doubt_of_starter(name, survey)
     failing = started_on_failure(survey).get(name)
     return f"it is only started when {failing} fails" if failing else ""
 

@@ -4,6 +4,7 @@ What keeps a plan from having actions is in verdicts.py; here the plan's own ver
 """
 
 from sriov_bootstrap.core.actions import OPTIONAL, BindVfs, LoadModule, SetNumVfs
+from sriov_bootstrap.core.desired import ports_of
 from sriov_bootstrap.core.driver_wishes import VfDriver
 from sriov_bootstrap.core.facts import NAMED, PfFacts
 from sriov_bootstrap.core.placing import VfRefusal, lacks
@@ -29,6 +30,7 @@ def pf_verdict(
         or _refusal_verdict(plan, pf, refusal)
         or _shortfall(plan, pf, results, is_incomplete=is_incomplete)
         or _switch_verdict(plan, pf, results)
+        or _unlisted_verdict(plan, pf, results)
     )
 
 
@@ -61,6 +63,22 @@ def _switch_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...])
     from sriov_bootstrap.core.eswitch import lack_verdict  # only rules that ask for it pay for the import
 
     return plan.refused_mode or lack_verdict(pf, rule)
+
+
+def _unlisted_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
+    """A PF that stays down while nobody can tell its ports from representors: libvirt gives none of its VFs to a VM."""
+    desired = plan.desired
+    if pf is None or not desired.target or not desired.rule.pf_up or pf.are_ports_known:
+        return None
+    if plan.actions and not results:  # something is still to be done
+        return None
+    if any(dev.is_up for dev in ports_of(desired.rule.match, pf)):
+        return None
+    message = f"{pf.pci_address}: its ports stay down: the kernel lists no netdevs, and one may be a representor"
+    hint = (
+        "a driver may hold the kernel's lock for network devices: journalctl -k; it is tried again within ten minutes"
+    )
+    return Verdict(Reason.WRITE_FAILED, message, hint)
 
 
 def _tables_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:

@@ -74,7 +74,6 @@ from sriov_bootstrap.core.verdicts import (
     in_use_verdict,
     short_verdict,
     unfit_verdict,
-    unlisted_verdict,
 )
 from sriov_bootstrap.core.vf_settings import Settings
 from sriov_bootstrap.core.vf_steps import (
@@ -170,7 +169,7 @@ def plan_pf(desired: DesiredPf, around: Surroundings) -> Plan:
     victims = () if verdict else switch.victims
     return replace(
         plan,
-        verdict=verdict or unlisted_verdict(desired, pf, target),
+        verdict=verdict,
         remark=remark,
         holds_drivers=switch.holds_drivers,
         victims=victims,

@@ -50,15 +50,6 @@ def blocked_verdict(pf: PfFacts, jam: Jam) -> Verdict:
     return Verdict(reason, str(jam), hint)
 
 
-def unlisted_verdict(desired: DesiredPf, pf: PfFacts, target: int) -> Verdict | None:
-    """A PF stays down while nobody can tell its ports from representors: libvirt gives none of its VFs to a VM then."""
-    if not target or not desired.rule.pf_up or pf.are_ports_known or all(dev.is_up for dev in pf.netdevs):
-        return None
-    message = f"{pf.pci_address}: its ports stay down: the kernel lists no netdevs, and one may be a representor"
-    hint = "a driver may hold the kernel's lock for network devices: journalctl -k; it is tried again"
-    return Verdict(Reason.BLOCKED, message, hint)
-
-
 def binding_verdict(pf: PfFacts, binding: Jam) -> Verdict:
     """The same for VFs that are being bound, which no VM holds up."""
     hint = "see journalctl -k if it takes long: a VF's driver, or its firmware, may not answer"

@@ -26,8 +26,8 @@ USER_LINES = re.compile(r"^[ \t]*(?:\[|User|DynamicUser|PermissionsStartOnly|Amb
 YES = frozenset({"yes", "true", "on", "1", "y", "t"})
 DYNAMIC = "(dynamic)"  # a user without a name that is known
 FULL_PRIVILEGES = re.compile(r"[-@:|]*(?:\+|!(?!!))")  # !! counts where the kernel has no ambient capabilities
-LIKE_ROOT = frozenset({"CAP_DAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_SYS_ADMIN"})  # may set VFs, or the switch in a NIC
-EVERY_CAPABILITY = LIKE_ROOT | {"another"}
+WRITES, SETS_SWITCHES = "CAP_DAC_OVERRIDE", "CAP_NET_ADMIN"  # what sriov_numvfs asks of who is not root, and devlink
+EVERY_CAPABILITY = frozenset({WRITES, SETS_SWITCHES, "another"})
 NOTHING: Mapping[str, str] = {}
 
 
@@ -78,22 +78,31 @@ def commands(value: str, variables: Mapping[str, str] = NOTHING) -> tuple[str, .
 
 
 class ServiceUser(Struct, frozen=True):
-    """Who runs the commands of a service; `is_for_start`: only those of ExecStart=.
+    """Who runs the commands of a service, "" for root; `is_for_start`: only those of ExecStart=.
 
-    "": root, or a user with capabilities of root's that count here.
+    `capabilities`: what of root's that user has nevertheless.
     """
 
     name: str = ""
     is_for_start: bool = False
+    capabilities: frozenset[str] = frozenset()
 
     def runner(self, key: str, value: str) -> str:
-        """Who runs the command of an Exec line, "" for root: systemd.service(5)."""
+        """Who runs the command of an Exec line, "" for root, and for who can do all the same: systemd.service(5)."""
         is_roots = FULL_PRIVILEGES.match(value) or (self.is_for_start and key != "ExecStart")
-        return "" if is_roots else self.name
+        return "" if is_roots or _needs(value) <= self.capabilities else self.name
+
+
+def _needs(command: str) -> frozenset[str]:
+    """The capabilities that it takes to set VFs, or a switch, by this command: a script may do both."""
+    writes, sets_switches = "sriov_" in command, "devlink" in command
+    if writes == sets_switches:
+        return frozenset({WRITES, SETS_SWITCHES})
+    return frozenset({WRITES if writes else SETS_SWITCHES})
 
 
 def service_user(texts: Iterable[str]) -> ServiceUser:
-    """As User= says it, or DynamicUser=, unless AmbientCapabilities= make that user one like root: systemd.exec(5)."""
+    """As User= says it, or DynamicUser=, with AmbientCapabilities=: systemd.exec(5)."""
     said = {"User": "", "DynamicUser": "", "PermissionsStartOnly": ""}
     capabilities: list[str] = []
     # Most units have such a line, so the others are passed over fast where no backslash joins them.
@@ -105,9 +114,8 @@ def service_user(texts: Iterable[str]) -> ServiceUser:
         elif key.strip() == "AmbientCapabilities":
             capabilities.append(value.strip())
     name = said["User"] or (DYNAMIC if said["DynamicUser"].lower() in YES else "")
-    if not LIKE_ROOT.isdisjoint(_merged_capabilities(capabilities)):
-        name = ""
-    return ServiceUser(name, said["PermissionsStartOnly"].lower() in YES)
+    is_for_start = said["PermissionsStartOnly"].lower() in YES
+    return ServiceUser(name, is_for_start, frozenset(_merged_capabilities(capabilities)))
 
 
 def _merged_capabilities(values: Iterable[str]) -> set[str]:

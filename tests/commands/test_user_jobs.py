@@ -116,34 +116,6 @@ def test_a_user_starts_no_unit(tree: HostTree, capsys: pytest.CaptureFixture[str
     assert [found["code"] for found in diagnosed(tree, capsys)] == ["SB-E302"]
 
 
-SUDO_STARTS = "sudo systemctl start vfs.service\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "place"),
-    [
-        ({TABLE: f"@reboot {SUDO_STARTS}"}, f"/{TABLE}:1"),
-        ({"etc/cron.d/x": f"@reboot alice {SUDO_STARTS}"}, "/etc/cron.d/x:1"),
-        ({TABLE: "@reboot /opt/x.sh\n", "opt/x.sh": f"{SH}{SUDO_STARTS}"}, "/opt/x.sh:2"),
-    ],
-    ids=["a table", "a line", "a script"],
-)
-def test_a_unit_that_only_a_users_sudo_starts_is_a_doubt(
-    tree: HostTree, capsys: pytest.CaptureFixture[str], files: Files, place: str
-) -> None:
-    unit = "[Service]\nExecStart=/opt/vfs.sh\n[Install]\nWantedBy=multi-user.target\n"
-    write_files(tree, {"etc/systemd/system/vfs.service": unit, "opt/vfs.sh": ECHO})
-    assert diagnosed(tree, capsys) == []
-    write_files(tree, files)
-    assert migrated(tree, capsys) == {}
-    (found,) = diagnosed(tree, capsys)
-    assert (found["code"][3], found["place"]) == ("W", "/opt/vfs.sh:2")
-    assert f"nothing but {place} starts it, by sudo, and what that lets alice do is not known" in found["problem"]
-    write_files(tree, {"etc/rc.local": f"{SH}systemctl start vfs.service\n"})
-    (found,) = diagnosed(tree, capsys)
-    assert (found["code"][3], found["place"]) == ("E", "/opt/vfs.sh:2")
-
-
 def rules(tree: HostTree, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Eswitch | None], str]:
     """PCI address -> its switch, of the rules that are in force; and all that is said."""
     assert main(["migrate"], root=str(tree.root)) == 0

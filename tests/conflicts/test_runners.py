@@ -8,7 +8,7 @@ from sriov_bootstrap.conflicts.called_scripts import called_scripts
 from sriov_bootstrap.conflicts.checks import find_masters
 from sriov_bootstrap.conflicts.master import Master
 from sriov_bootstrap.conflicts.runners import doubt_of_runner, runner_of, texts_by_runner
-from sriov_bootstrap.conflicts.started_units import MAX_OF_USERS, pulled_by_settings, units_pulled
+from sriov_bootstrap.conflicts.started_units import pulled_by_settings, units_pulled
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source
 from sriov_bootstrap.conflicts.suspects import suspects_of
 from sriov_bootstrap.conflicts.switches import eswitch_lines, sets_switches, switch_commands
@@ -197,97 +197,6 @@ def test_a_user_starts_no_unit() -> None:
     )
     survey = MastersSurvey(sources)
     assert units_pulled(survey, pulled_by_settings(survey)) == {"c.service": ("/etc/crontab:2",)}
-
-
-def test_what_a_user_has_sudo_start_is_pulled_after_all_else() -> None:
-    start = "systemctl start {}.service\n"
-    sources = (
-        Source(Format.CRON, TABLE, f"@reboot sudo {start.format('a')}@reboot sudo /opt/e\n@reboot {start.format('f')}"),
-        Source(Format.CRON, "/etc/crontab", f"@reboot alice sudo {start.format('b')}@reboot root {start.format('c')}"),
-        Source(Format.SCRIPT, "/opt/x", f"{start.format('f')}sudo {start.format('d')}", caller="/x:1", runner="alice"),
-        Source(Format.SCRIPT, "/opt/e", start.format("e"), caller=f"{TABLE}:2", runner="alice"),
-    )
-    survey = MastersSurvey(sources)
-    assert list(units_pulled(survey, pulled_by_settings(survey)).items()) == [
-        ("c.service", ("/etc/crontab:2",)),
-        ("a.service", (f"{TABLE}:1",)),
-        ("b.service", ("/etc/crontab:1",)),
-        ("d.service", ("/opt/x:2",)),
-        ("e.service", ("/opt/e:1",)),
-    ]
-
-
-def test_what_users_have_sudo_start_has_a_limit() -> None:
-    table = Source(Format.CRON, TABLE, "".join(f"@reboot sudo systemctl start a{n}.service\n" for n in range(99)))
-    assert len(units_pulled(MastersSurvey((table,)), ())) == MAX_OF_USERS
-
-
-INSTALLED = f"[Service]\nExecStart=/bin/sh -c '{ECHO}'\n[Install]\nWantedBy=multi-user.target\n"
-STATIC = f"[Service]\nExecStart=/bin/sh -c '{ECHO}'\n"
-ONLY_BY_SUDO = "nothing but {} starts it, by sudo, and what that lets alice do is not known"
-BY_TIMER = "vfs.timer starts it at its time, not at boot"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "started", "of_root", "timer", "doubt"),
-    [
-        ("vfs", INSTALLED, "vfs.service", "true", "", ONLY_BY_SUDO),
-        ("vfs", INSTALLED, "vfs.service", "systemctl start vfs.service", "", ""),
-        ("vfs", STATIC, "vfs.service", "true", "", ""),
-        ("vfs@", STATIC, "vfs@1.service", "true", "", ONLY_BY_SUDO),
-        ("vfs", INSTALLED, "vfs.timer", "true", "-", ONLY_BY_SUDO),
-        ("vfs", STATIC, "vfs.timer", "true", "-", ""),
-        ("vfs", INSTALLED, "vfs.timer", "systemctl start vfs.timer", "-", BY_TIMER),
-        ("vfs", INSTALLED, "vfs.service", "true", "linked", BY_TIMER),
-        ("vfs", INSTALLED, "vfs.service vfs.path", "true", "linked", BY_TIMER),
-        ("vfs", INSTALLED, "vfs.service", "systemctl start vfs.path vfs.timer", "-", ""),
-    ],
-    ids=[
-        "by nothing else",
-        "by root as well",
-        "a static unit",
-        "an instance",
-        "by its timer",
-        "a static unit by its timer",
-        "by its timer, and root as well",
-        "its timer by root",
-        "its timer by root, its path not",
-        "its timer and its path by root",
-    ],
-)
-def test_a_unit_that_only_sudo_starts_is_a_doubt(
-    name: str, text: str, started: str, of_root: str, timer: str, doubt: str
-) -> None:
-    folder = UNIT.rpartition("/")[0]
-    timers = (
-        Source(Format.UNIT, f"{folder}/vfs.timer", "[Timer]\nOnCalendar=daily\n"),
-        Source(Format.UNIT, f"{folder}/vfs.path", "[Path]\nPathExists=/x\n"),
-    )
-    sources = (
-        Source(Format.CRON, TABLE, f"@reboot sudo systemctl start {started}\n"),
-        Source(Format.SCRIPT, "/etc/rc.local", f"#!/bin/sh\n{of_root}\n"),
-        Source(Format.UNIT, f"{folder}/{name}.service", text),
-        *(timers if timer else ()),
-    )
-    linked = frozenset({"vfs.timer"}) if timer == "linked" else frozenset[str]()
-    survey = MastersSurvey(sources, linked, linked_units=linked)
-    for _ in range(2):  # a timer first, and then what it starts
-        pulled = units_pulled(survey, pulled_by_settings(survey))
-        survey = replace(survey, wanted_units=survey.wanted_units | pulled.keys(), pulled_by=pulled)
-    (found,) = find_masters(survey, (make_pf(),))
-    assert (found.place, found.runner) == (f"{folder}/{name}.service:2", "")
-    assert (found.doubt, found.is_certain) == (doubt.format(f"{TABLE}:1"), not doubt)
-
-
-def test_what_such_a_unit_does_as_it_ends_at_once_is_a_doubt_as_well() -> None:
-    stop = f"ExecStop=/bin/sh -c 'echo 0 > {FILE}'"
-    unit = Source(Format.UNIT, UNIT, f"[Service]\nType=oneshot\n{stop}\n[Install]\nWantedBy=multi-user.target\n")
-    table = Source(Format.CRON, TABLE, "@reboot sudo systemctl start vfs.service\n")
-    survey = MastersSurvey((table, unit), STARTED)
-    (found,) = find_masters(survey, (make_pf(),))
-    assert (found.num_vfs, found.doubt) == (0, "")
-    (found,) = find_masters(replace(survey, pulled_by=units_pulled(survey, ())), (make_pf(),))
-    assert (found.num_vfs, found.doubt) == (0, ONLY_BY_SUDO.format(f"{TABLE}:1"))
 
 
 @pytest.mark.parametrize(

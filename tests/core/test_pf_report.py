@@ -27,6 +27,16 @@ CARRIED = Plan(make_wish(pf=EMPTY), carrier=PF2)
 REFUSED = Verdict(Reason.EXCEEDS_MAX, "too many", "fewer")
 PROBING = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(4)))
 MANY = make_pf(vfs=tuple(make_vf(index=index, driver="") for index in range(6)))
+BOTH_DOWN = (make_netdev(is_up=False), make_netdev(name="d1", is_up=False))
+UNLISTED = make_pf(num_vfs=4, altnames_known=False, netdevs=BOTH_DOWN)
+NONE_YET = make_pf(altnames_known=False, netdevs=BOTH_DOWN)
+ONE_UP = replace(UNLISTED, netdevs=(make_netdev(), make_netdev(name="d1", is_up=False)))
+STAYS_DOWN = (
+    PfState.DEGRADED,
+    Reason.WRITE_FAILED,
+    f"{PF}: its ports stay down: the kernel lists no netdevs, and one may be a representor",
+    "a driver may hold the kernel's lock for network devices: journalctl -k; it is tried again within ten minutes",
+)
 STALE = "find out what else writes sriov_numvfs, and let only one program do it"
 SHORT_HINT = "check the eswitch mode, the NIC's firmware settings and the driver's messages: journalctl -k"
 DRIVER_HINT = "load or update the VF driver; journalctl -k shows its messages"
@@ -51,6 +61,28 @@ OK = (PfState.OK, None, "", "")
 ROWS = [
     Row("nothing to do", DONE, FOUR, OK),
     Row("done", DONE, FOUR, OK, (CHANGED,)),
+    Row("which netdevs are ports is unknown, and all are down", Plan(make_wish(pf=UNLISTED)), UNLISTED, STAYS_DOWN),
+    Row("the same after the VFs were made", Plan(make_wish(pf=UNLISTED), (WRITE,)), UNLISTED, STAYS_DOWN, (CHANGED,)),
+    Row("which netdevs are ports is unknown, and one is up", Plan(make_wish(pf=ONE_UP)), ONE_UP, OK),
+    Row(
+        "no port has to be up",
+        Plan(make_wish(pf=UNLISTED, pf_up=False)),
+        UNLISTED,
+        OK,
+    ),
+    Row(
+        "a write that failed comes before that",
+        Plan(make_wish(pf=NONE_YET), (WRITE,)),
+        NONE_YET,
+        (PfState.DEGRADED, Reason.WRITE_FAILED, "no", "do"),
+        (FAILED,),
+    ),
+    Row(
+        "and so does what is still to be done",
+        Plan(make_wish(pf=NONE_YET), (WRITE,)),
+        NONE_YET,
+        (PfState.PENDING, None, "to do: set sriov_numvfs from 0 to 4", ""),
+    ),
     Row(
         "not carried out",
         TODO,

@@ -89,11 +89,6 @@ CONTESTED = Verdict(
     "it is written again after 10 s, and less and less often; "
     "sriov-bootstrap doctor names what else sets VFs if a file does: let only one of them do it",
 )
-UNLISTED = Verdict(
-    Reason.BLOCKED,
-    f"{PF}: its ports stay down: the kernel lists no netdevs, and one may be a representor",
-    "a driver may hold the kernel's lock for network devices: journalctl -k; it is tried again",
-)
 UP_FIRST = SetLinkUp(PF, "ens1f0", precedes_count=True)
 ROWS = [
     Row("equal does nothing", make_wish(pf=make_pf(num_vfs=4))),
@@ -114,7 +109,6 @@ ROWS = [
         "while the kernel does not list the netdevs, one of several may be a representor",
         make_wish(pf=make_pf(altnames_known=False, netdevs=(*DOWN, make_netdev(name="d1", is_up=False)))),
         (SetNumVfs(PF, 0, 4),),
-        verdict=UNLISTED,
     ),
     Row(
         "while the kernel does not list the netdevs, ports that are up need nothing",

@@ -87,15 +87,18 @@ def test_what_a_unit_starts(drop_ins: tuple[str, ...], words: tuple[str, ...]) -
         ("Environment=A \\\nUser=no", ("", "", "", "")),
         (" User = \\\n  nova", ("nova", "nova", "", "nova")),
         ("UserX=no\n [X]\nUser=no", ("", "", "", "")),
-        ("User=nova\nAmbientCapabilities=CAP_CHOWN cap_sys_admin", ("", "", "", "")),
-        ("DynamicUser=yes\nAmbientCapabilities = \\\n CAP_DAC_OVERRIDE", ("", "", "", "")),
-        ("AmbientCapabilities=CAP_NET_ADMIN\nAmbientCapabilities=CAP_CHOWN\nUser=nova", ("", "", "", "")),
+        ("User=nova\nAmbientCapabilities=CAP_SYS_ADMIN cap_dac_override", ("nova", "nova", "", "nova")),
+        ("DynamicUser=yes\nAmbientCapabilities = \\\n CAP_DAC_OVERRIDE cap_net_admin", ("", "", "", "")),
+        ("AmbientCapabilities=CAP_NET_ADMIN\nAmbientCapabilities=CAP_DAC_OVERRIDE\nUser=nova", ("", "", "", "")),
         ("User=nova\nAmbientCapabilities=~CAP_CHOWN", ("", "", "", "")),
         ("User=nova\nAmbientCapabilities=CAP_CHOWN\nAmbientCapabilities=~", ("", "", "", "")),
         ("User=nova\nAmbientCapabilities=CAP_NET_BIND_SERVICE", ("nova", "nova", "", "nova")),
-        ("User=nova\nAmbientCapabilities=CAP_NET_ADMIN\nAmbientCapabilities=", ("nova", "nova", "", "nova")),
         (
-            "User=nova\nAmbientCapabilities=CAP_NET_ADMIN CAP_CHOWN\nAmbientCapabilities=~cap_net_admin",
+            "User=nova\nAmbientCapabilities=CAP_NET_ADMIN CAP_DAC_OVERRIDE\nAmbientCapabilities=",
+            ("nova", "nova", "", "nova"),
+        ),
+        (
+            "User=nova\nAmbientCapabilities=CAP_NET_ADMIN CAP_DAC_OVERRIDE\nAmbientCapabilities=~cap_net_admin",
             ("nova", "nova", "", "nova"),
         ),
         (
@@ -110,6 +113,17 @@ def test_who_runs_the_commands_of_a_unit(text: str, users: tuple[str, ...]) -> N
     commands = ("/bin/x", "-/bin/x", "-+/bin/x", "!!/bin/x")
     assert tuple(map(user.runner, keys, commands)) == users
     assert user.runner("ExecStart", "@!/bin/x") == ""
+
+
+@pytest.mark.parametrize(
+    ("capability", "roots"),
+    [("CAP_DAC_OVERRIDE", [True, False, False, False]), ("CAP_NET_ADMIN", [False, True, False, False])],
+)
+def test_a_user_with_one_capability_can_do_what_that_is_for(capability: str, roots: list[bool]) -> None:
+    user = unit_files.service_user((f"[Service]\nUser=nova\nAmbientCapabilities={capability}\n",))
+    writes, switches = "sh -c 'echo 8 > /sys/x/sriov_numvfs'", "devlink dev eswitch set pci/0000:3b:00.0 mode switchdev"
+    commands = (writes, switches, f"sh -c '{switches}; echo 8 > /sys/x/sriov_numvfs'", "/opt/any-script")
+    assert [user.runner("ExecStart", command) == "" for command in commands] == roots
 
 
 ENVIRONMENT = {"ARGS": "--config-file /a  '--x=b c'", "FILE": "/c d", "NONE": ""}
