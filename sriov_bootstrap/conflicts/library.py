@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
-from sriov_bootstrap.conflicts.runners import BY_SUDO
+from sriov_bootstrap.conflicts.runners import may_use_sudo
 from sriov_bootstrap.conflicts.survey import Format, MastersSurvey, Source, mentions_vfs
 from sriov_bootstrap.formats.shell import Place, Reading
 from sriov_bootstrap.formats.shell_files import ScriptFiles
@@ -141,7 +141,7 @@ class Library:
 
     def files_for(self, runner: str, command: str) -> ScriptFiles:
         """What that user may run, "" for root: what root runs is judged by that, unless sudo is used for it."""
-        return self.users_files if runner and not BY_SUDO.search(command) else self.script_files
+        return self.users_files if runner and not may_use_sudo(runner, command) else self.script_files
 
     def note(self, reading: Reading, path: str, *, is_users: bool = False) -> None:
         """What became of a text of that file. `is_users`: what a user runs says nothing of what root runs."""

@@ -10,7 +10,7 @@ from sriov_bootstrap.conflicts import nmstate, tmpfiles
 from sriov_bootstrap.conflicts.library import Library, is_shell
 from sriov_bootstrap.conflicts.master import Master, Search
 from sriov_bootstrap.conflicts.netdefs import read_netdefs
-from sriov_bootstrap.conflicts.runners import BY_SUDO, doubt_of_runner, runner_of
+from sriov_bootstrap.conflicts.runners import doubt_of_runner, may_use_sudo, runner_of
 from sriov_bootstrap.conflicts.survey import Format, Source, mentions_vfs, without_overridden
 from sriov_bootstrap.formats.hidden_texts import hidden_texts
 from sriov_bootstrap.formats.logical_lines import logical_lines
@@ -138,5 +138,5 @@ def _mention(source: Source, lines: list[int]) -> Master:
         remedy=f"look at {what}{caller}, and take out what sets VFs of PFs that have a rule",
         is_mention=True,
         runner=runner,
-        by_sudo=bool(runner and BY_SUDO.search(source.text)),
+        by_sudo=may_use_sudo(runner, source.text),
     )

@@ -160,27 +160,17 @@ def _sources_of_calls(sources: TextFiles, called: Mapping[str, Call]) -> Iterato
         text = text and replace(text, text=before_zeros(text.text))
         if not text or "\0" in text.text:
             continue
+        owner = call.source.owner or text.owner
+        found = Source(call.format, path, text.text, caller=call.place, owner=owner, runner=call.source.runner)
         if call.format is not Format.SCRIPT:
             if call.format is not Format.DATA or len(text.text) <= MAX_DATA:
-                yield Source(
-                    call.format,
-                    path,
-                    text.text,
-                    caller=call.place,
-                    owner=call.source.owner or text.owner,
-                    runner=call.source.runner,
-                )
+                yield found
         elif (is_one := text.is_executable or text.text.startswith("#!")) or _is_taken_for_script(call, text):
-            yield Source(
-                Format.SCRIPT,
-                path,
-                text.text,
-                caller=call.place,
-                owner=call.source.owner or text.owner,
+            yield replace(
+                found,
                 is_executable=text.is_executable,
                 is_by_folder=call.is_by_folder,
                 is_doubtful=call.is_doubtful or not (call.is_named or is_one),
-                runner=call.source.runner,
             )
 
 

@@ -57,9 +57,14 @@ def texts_by_runner(source: Source) -> Mapping[str, str]:
     return {"": of_root, named: of_users}
 
 
+def may_use_sudo(user: str, text: str) -> bool:
+    """Whether what a user runs, "" for root, may be done by sudo or the like; `text`: what is run."""
+    return bool(user and BY_SUDO.search(text))
+
+
 def doubt_of_runner(user: str, text: str, doubt: str = "") -> str:
     """Why what a user runs may set nothing, with what else is doubtful; `text`: what is run."""
     why = f"it is run as {user}, who may not do that except by sudo"
-    if BY_SUDO.search(text):
+    if may_use_sudo(user, text):
         why = f"it is run as {user}, and what sudo lets {user} do is not known"
     return f"{why}; {doubt}" if doubt else why

@@ -11,7 +11,7 @@ from sriov_bootstrap.conflicts.library import is_shell
 from sriov_bootstrap.conflicts.master import Master, Search, count
 from sriov_bootstrap.conflicts.paths import devices_of, number_of
 from sriov_bootstrap.conflicts.places import SNIPPETS
-from sriov_bootstrap.conflicts.runners import BY_SUDO, doubt_of_runner, has_user_field, runner_of
+from sriov_bootstrap.conflicts.runners import doubt_of_runner, has_user_field, may_use_sudo, runner_of
 from sriov_bootstrap.conflicts.sequence import UNKNOWN_NUMBER, NumberStep, lasting_places
 from sriov_bootstrap.conflicts.survey import Format, Source
 from sriov_bootstrap.core.config import Match
@@ -251,7 +251,7 @@ def masters_of_writes(
             possible=() if known.num_vfs is not None else tuple(sorted(known.numbers)),
             is_lasting=known.is_lasting,
             runner=script.runner,
-            by_sudo=bool(script.runner and BY_SUDO.search(_text_run(script, known.write, source))),
+            by_sudo=may_use_sudo(script.runner, _text_run(script, known.write, source)),
         )
 
 

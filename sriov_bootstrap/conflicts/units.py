@@ -63,6 +63,7 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
     for instance in unit.instances:
         context, targets = _context(unit, instance, files, script), tuple(_output_targets(unit, instance))
         started, starts, first = dict[str, list[Write]]({"": []}), unit.starts(instance), len(runs)
+        start = _judge_start(unit, instance, script.search.survey)
         for entry in unit.commands:
             script.steps.take(len(entry.value))
             runner = unit.runner(entry.key, entry.value, instance)
@@ -79,13 +80,10 @@ def _unit(script: Script, unit: Unit, files: Mapping[str, str]) -> Iterator[Mast
             done.setdefault("", []).extend(printed)  # systemd opens that file itself, as root
             for user, writes in done.items():
                 if run := _run_apart(entry.key, starts, writes, is_after=any(started.values())):
-                    why = run.doubt or _run_of_start(user, (), unit, instance, script.search.survey).doubt
-                    runs.append(replace(run, runner=user, doubt=why))
+                    runs.append(replace(run, runner=user, doubt=run.doubt or start.doubt))
                 else:
                     started.setdefault(user, []).extend(writes)
-        runs[first:first] = [
-            _run_of_start(user, started[user], unit, instance, script.search.survey) for user in started
-        ]
+        runs[first:first] = [replace(start, writes=tuple(started[user]), runner=user) for user in started]
     remedy = _remedy_of_unit(unit, readings, script.search)
     text = "\n".join(entry.value for entry in unit.commands)
     for run in runs:
@@ -117,14 +115,14 @@ def _context(unit: Unit, instance: str, files: Mapping[str, str], script: Script
     return RunContext(unit.environment(instance, files), folder if folder.startswith("/") else "", feed)
 
 
-def _run_of_start(user: str, writes: Sequence[Write], unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
-    """With what decides whether the unit is started."""
+def _judge_start(unit: Unit, instance: str, survey: MastersSurvey) -> UnitRun:
+    """What decides whether the unit is started, of a run that writes nothing yet."""
     verdict = judge_start(unit_conditions(unit.texts(instance)), lambda condition: _judge_condition(condition, survey))
     doubt = verdict.doubt or _doubt_of_start(unit, instance, survey)
     if not doubt and any(entry.key == "ExecCondition" for entry in unit.commands):
         doubt = "its ExecCondition= decides whether it is started"
     evidence = f" ({verdict.condition} holds)" if verdict.condition and verdict.holds else ""
-    return UnitRun(tuple(writes), doubt, evidence, user)
+    return UnitRun((), doubt, evidence)
 
 
 def _doubt_of_start(unit: Unit, instance: str, survey: MastersSurvey) -> str:

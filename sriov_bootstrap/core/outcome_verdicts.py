@@ -68,9 +68,9 @@ def _switch_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...])
 def _unlisted_verdict(plan: Plan, pf: PfFacts | None, results: tuple[Result, ...]) -> Verdict | None:
     """A PF that stays down while nobody can tell its ports from representors: libvirt gives none of its VFs to a VM."""
     desired = plan.desired
-    if pf is None or not desired.target or not desired.rule.pf_up or pf.are_ports_known:
+    if pf is None or not desired.target or not desired.rule.pf_up or (plan.actions and not results):
         return None
-    if plan.actions and not results:  # something is still to be done
+    if pf.are_ports_known:
         return None
     if any(dev.is_up for dev in ports_of(desired.rule.match, pf)):
         return None

@@ -76,6 +76,11 @@ def call(
     return finish(child, what=what, timeout_seconds=timeout_seconds, waiting=waiting)
 
 
+def progress(say: Callable[[str], None], what: str) -> Waiting:
+    """`waiting` that says how long something takes: a job of the daemon that is silent for long is given up."""
+    return lambda passed_seconds: say(f"{what}: {passed_seconds:.0f} s so far")
+
+
 def finish(
     child: Child,
     *,

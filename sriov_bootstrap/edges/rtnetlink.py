@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 
+from msgspec.structs import replace
+
 from sriov_bootstrap.base.netlink import (
     IFLA_EXT_MASK,
     IFLA_IFNAME,
@@ -94,9 +96,7 @@ def _read(dump: Dump) -> Links:
 def _add_addresses(link: Link, addresses: list[str]) -> Link:
     """Without link-local ones, which are "" here."""
     known = tuple(filter(None, addresses))
-    if not known:
-        return link
-    return Link(link.name, link.altnames, known, link.ifindex, has_xdp=link.has_xdp, port_name=link.port_name)
+    return replace(link, addresses=known) if known else link
 
 
 def _link(body: bytes) -> Link:

@@ -59,6 +59,6 @@ def _converse(ask: Callable[[], pipe_messages.Answer], say: Say, timeout_seconds
         lambda send: send(msgspec.json.encode(pipe_messages.catch_errors(ask))),
         what=what,
         timeout_seconds=timeout_seconds,
-        waiting=lambda passed: say(f"waiting for systemd: {passed:.0f} s so far"),
+        waiting=child.progress(say, "waiting for systemd"),
     )
     return pipe_messages.decode(line, what)

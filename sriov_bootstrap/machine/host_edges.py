@@ -55,8 +55,8 @@ class HostEdges:
         waiting: Callable[[float], None] | None = None,
     ) -> child.Completed:
         """child.run for what a pass may have to wait for: it says so, as a job that is silent for long is given up."""
-        say = waiting or (lambda passed: self.say(f"{argv[0]}: {passed:.0f} s so far"))
-        return child.run(argv, timeout_seconds=timeout_seconds, waiting=say)
+        waiting = waiting or child.progress(self.say, argv[0])
+        return child.run(argv, timeout_seconds=timeout_seconds, waiting=waiting)
 
     # -- edges that most passes do without --
 

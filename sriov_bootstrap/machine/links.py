@@ -41,7 +41,7 @@ def answer_of_child(
             lambda send: send(to_json(read())),
             what=what,
             timeout_seconds=timeout_seconds,
-            waiting=lambda passed: say(f"{what}: {passed:.0f} s so far"),
+            waiting=child.progress(say, what),
         )
         return msgspec.json.decode(line, type=kind)
     except SriovBootstrapError as error:

@@ -106,7 +106,7 @@ class Privileges:
             completed = self._run(
                 command,
                 timeout_seconds=timeout_seconds,
-                waiting=lambda passed: self._say(f"{unit}: {passed:.0f} s so far"),
+                waiting=child.progress(self._say, unit),
             )
             line = self._files.read_answer(answer)
             if line.endswith(b"\n") and _began_at(line) >= asked_at:

@@ -11,7 +11,6 @@ one, and once more right before each thing that is done. One that is in use is n
 
 from collections.abc import Collection
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -119,11 +118,10 @@ def end_trial(machine: "HostMachine", trial: Trial, *, limit_seconds: float = EN
     """
     deadline = machine.monotonic() + limit_seconds
     timeout_seconds = min(DESTROY_SECONDS, round(limit_seconds, 1))  # it is part of a message
-    machine.say(f"{trial.domain}: libvirt ends it")
+    machine.say(what := f"{trial.domain}: libvirt ends it")
     try:
-        machine.virsh.destroy(
-            trial.domain, timeout_seconds=timeout_seconds, waiting=partial(_say_waiting, machine, trial)
-        )
+        waiting = child.progress(machine.say, what)
+        machine.virsh.destroy(trial.domain, timeout_seconds=timeout_seconds, waiting=waiting)
         problem = ""
     except StuckError as error:
         return PutBack((error.message,), is_over=False)
@@ -136,10 +134,6 @@ def end_trial(machine: "HostMachine", trial: Trial, *, limit_seconds: float = EN
     problems = tuple(filter(None, (problem, *back.problems)))
     is_over = back.is_over and not (problems and _may_have_vm(machine, trial))
     return replace(back, problems=problems, is_over=is_over)
-
-
-def _say_waiting(machine: "HostMachine", trial: Trial, passed_seconds: float) -> None:
-    machine.say(f"{trial.domain}: libvirt ends it: {passed_seconds:.0f} s so far")
 
 
 def _may_have_vm(machine: "HostMachine", trial: Trial) -> bool:
@@ -245,9 +239,8 @@ def _set_attributes(machine: "HostMachine", trial: Trial, vfs: tuple[TriedVf, ..
             send(b"")
 
     what = f"{trial.netdev}: attributes of its VFs"
-    waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
     try:
-        child.call(work, what=what, timeout_seconds=SET_SECONDS, waiting=waiting)
+        child.call(work, what=what, timeout_seconds=SET_SECONDS, waiting=child.progress(machine.say, what))
     except SriovBootstrapError as error:
         return error.message
     return ""

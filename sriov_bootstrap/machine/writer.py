@@ -103,7 +103,7 @@ class Writer:
     def next_result(self, machine: "HostMachine", action: Action, timeout_seconds: float) -> Result:
         """What it sends for this action. StuckError at the deadline; SriovBootstrapError if it is no result."""
         what = f"{action.pci_address}: {action}"
-        waiting = lambda passed: machine.say(f"{what}: {passed:.0f} s so far")  # noqa: E731
+        waiting = child.progress(machine.say, what)
         process, lines = self._process, self._lines
         try:
             line = child.next_line(lines, process, what=what, timeout_seconds=timeout_seconds, waiting=waiting)

@@ -24,7 +24,7 @@ MAX_FILES = 256  # of a folder
 MAX_FILE_BYTES = 1 << 20  # of a file that they may change, or in such a folder: parsed, it takes sixty times that
 MAX_USER_BYTES = (
     1 << 21
-)  # nova.conf of a distribution, with all comments, has half a million, and is read for two services
+)  # a distribution's nova.conf has half a million with its comments, and is read for two services
 SHOWN = 3
 A_MINUTE = 60.0  # beyond the time that a restart may take
 
